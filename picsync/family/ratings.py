@@ -13,6 +13,7 @@ from picsync.cache.schema import number
 from picsync.core.values import dataclass
 from picsync.family.gamelog import as_records, as_standing, log_entries, store_standings, stored_standings
 from picsync.family.games import Record, ratings, standing
+from picsync.family.glicko import outlook
 from picsync.family.ledger import Ledger, Standing
 from picsync.family.photos import Photo, as_photo, select_photos
 from picsync.family.state import tables
@@ -45,6 +46,9 @@ class Place:
     rank: int
     photo: Photo
     standing: Standing
+    win: float
+    loss: float
+    """By how many points winning, and losing, against a photo that is as good would change its rating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Ratings:
             photos = {row.photo: row for row in connection.execute(wanted) if row.photo in standings}
             ranked = sorted(photos, key=lambda photo: (-standings[photo].rating.cautious, photo))
             places = [
-                Place(offset + rank, as_photo(photos[photo]), standings[photo])
+                _place(offset + rank, as_photo(photos[photo]), standings[photo])
                 for rank, photo in enumerate(ranked[offset : offset + most], 1)
             ]
             games = sum(standings[photo].games for photo in photos) // 2
@@ -121,6 +125,10 @@ class Ratings:
             return Recomputed(sum(counts.values()) // 2, len(right), len(differing))
 
         return await self._state.write(work)
+
+
+def _place(rank: int, photo: Photo, standing: Standing) -> Place:
+    return Place(rank, photo, standing, *outlook(standing.rating, standing.rating))
 
 
 def _counts(records: Sequence[Record]) -> Mapping[str, int]:

@@ -111,9 +111,15 @@ class Shares:
         return None if row is None else _share(row)
 
     async def valid(
-        self, kind: ShareKind | None = None, target: str = "", *, most: int = 100, offset: int = 0
+        self,
+        kind: ShareKind | None = None,
+        target: str = "",
+        *,
+        by: str | None = None,
+        most: int = 100,
+        offset: int = 0,
     ) -> Sequence[Share]:
-        """Return the links that are valid, to one target or all, the newest first."""
+        """Return the links that are valid, to one target or all, of one person or all, the newest first."""
         table = tables.share
         wanted = (
             sa.select(table)
@@ -124,6 +130,8 @@ class Shares:
         )
         if kind is not None:
             wanted = wanted.where(table.c.kind == str(kind), table.c.target == target)
+        if by is not None:
+            wanted = wanted.where(table.c.person == by)
         rows = await self._state.read(lambda connection: connection.execute(wanted).all())
         return [_share(row) for row in rows]
 

@@ -214,7 +214,7 @@ class Voting:
         return [following(index, one.tournament) for index, one in enumerate(given)]
 
     async def undo(self, person: str, tournament: str) -> Sitting:
-        """Take the last answer back; raises NoTournamentError."""
+        """Take the last answer back, if there is one, and go on from there; raises NoTournamentError."""
 
         def work(connection: sa.Connection) -> Sitting:
             _row(connection, person, tournament)
@@ -225,12 +225,13 @@ class Voting:
                 entries.append(Entry.undone(tournament, person, last.choice))
                 if last.answer == Answer.SKIP or last.score is not None:
                     break  # What picsync itself has decided goes with the answer before it.
-            self._log.add(connection, entries, self._now())
-            connection.execute(
-                sa.update(tables.tournament)
-                .where(tables.tournament.c.tournament == tournament)
-                .values(finished_at=None)
-            )
+            if entries:
+                self._log.add(connection, entries, self._now())
+                connection.execute(
+                    sa.update(tables.tournament)
+                    .where(tables.tournament.c.tournament == tournament)
+                    .values(finished_at=None)
+                )
             return self._sitting(connection, _row(connection, person, tournament))
 
         return await self._state.write(work)

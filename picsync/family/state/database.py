@@ -5,10 +5,10 @@ cache in a file, the state is in a file of its own beside it. In a PostgreSQL da
 and its own revision.
 
 All work happens in transactions: `read` and `write` run a function with a connection, in a thread. Writers of
-one process wait for each other in a queue; other processes, such as commands, wait for the database's lock. So
-what a writer has read is still true when it writes: SQLite locks the file, and in PostgreSQL each writer takes
-an advisory lock first.
-`read_together` and `write_together` are for what many people do at once (see `batches`).
+one process wait for each other in a queue; other processes, such as commands, wait for the database's lock.
+So what a writer has read is still true when it writes: SQLite locks the file, and in PostgreSQL each writer
+takes an advisory lock first. `read_together` and `write_together` are for what many people do at once (see
+`batches`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import segno
 from fastapi import APIRouter, Form, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import RedirectResponse, Response
 
 from picsync.family.passwords import MAX_LENGTH, MIN_LENGTH, WeakPasswordError
@@ -32,6 +32,13 @@ class AboutPerson(BaseModel):
     id: str
     name: str
     role: str
+
+
+class AboutMe(AboutPerson):
+    """You."""
+
+    looked_at: datetime | None = Field(description="When you last looked at what is new; null for never.")
+    new: int = Field(description="How many photos have arrived since.")
 
 
 class AboutDevice(BaseModel):
@@ -184,25 +191,23 @@ async def sign_out(
 
 
 @_api.get("/me")
-async def me(session: Viewer) -> AboutPerson:
-    """Say who you are."""
-    return AboutPerson(id=session.person.person, name=session.person.name, role=session.person.role)
+async def me(session: Viewer, services: Served) -> AboutMe:
+    """Say who you are, and how much is new to you."""
+    person = session.person
+    new = await services.looking.count_since(person.looked_at)
+    return AboutMe(id=person.person, name=person.name, role=person.role, looked_at=person.looked_at, new=new)
+
+
+@_api.put("/me/looked", status_code=204)
+async def looked(session: Viewer, services: Served) -> None:
+    """Store that you have looked at what is new."""
+    await services.people.looked(session.person.person, services.now())
 
 
 @_api.get("/me/devices")
 async def my_devices(session: Viewer, services: Served) -> list[AboutDevice]:
     """List where you are signed in, and your API tokens."""
-    return [
-        AboutDevice(
-            id=each.device,
-            kind=each.kind,
-            name=each.name,
-            created_at=each.created_at,
-            seen_at=each.seen_at,
-            current=each.device == session.device.device,
-        )
-        for each in await services.people.devices(session.person.person)
-    ]
+    return await devices_of(session.person.person, session, services)
 
 
 @_api.delete("/me/devices/{device}", status_code=204)
@@ -217,6 +222,21 @@ async def people(_session: Administrator, services: Served) -> list[AboutPerson]
     """List everybody who may sign in."""
     return [
         AboutPerson(id=each.person, name=each.name, role=each.role) for each in await services.people.people()
+    ]
+
+
+async def devices_of(person: str, session: Session, services: Services) -> list[AboutDevice]:
+    """Return where a person is signed in."""
+    return [
+        AboutDevice(
+            id=each.device,
+            kind=each.kind,
+            name=each.name,
+            created_at=each.created_at,
+            seen_at=each.seen_at,
+            current=each.device == session.device.device,
+        )
+        for each in await services.people.devices(person)
     ]
 
 

@@ -23,7 +23,7 @@ from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Administrator, Member, Viewer
 from picsync.web.family.pages import page
 from picsync.web.family.services import Served, Services
-from picsync.web.family.voting import MAX_CATEGORY, picture_of
+from picsync.web.family.voting import MAX_CATEGORY, names_of, picture_of
 
 router = APIRouter()
 _pages = APIRouter(include_in_schema=False)
@@ -62,7 +62,10 @@ class AboutPhoto(BaseModel):
     added_at: datetime
     sender: str | None = Field(description="ID of the person who sent it.")
     hidden: bool
-    pictures: dict[int, str] = Field(description="Paths of small versions, by their longest side.")
+    pictures: dict[int, str] = Field(
+        description="Paths of small versions, by their longest side; a token opens them, too, and `original`"
+        " in place of `240.jpg` is the original if the library has it."
+    )
 
 
 class AboutPage(BaseModel):
@@ -91,6 +94,7 @@ class AboutSeen(AboutPhoto):
     newer: str | None
     older: str | None
     results: AboutResults
+    sender_name: str
     frames: list[str] = Field(description="Names of the frames that show it now.")
 
 
@@ -322,11 +326,6 @@ async def restore_photo(photo: str, session: Administrator, services: Served) ->
 # --- words and shapes -------------------------------------------------------------------------------------
 
 
-async def names_of(services: Services) -> dict[str, str]:
-    """Return the names of the people, by ID."""
-    return {each.person: each.name for each in await services.people.people()}
-
-
 def ratio(photo: Photo) -> int:
     """Return the class of a photo's shape: its width by its height, in tenths."""
     if not photo.width or not photo.height:
@@ -377,6 +376,7 @@ def _about_page(found: Page) -> AboutPage:
 
 async def _about_seen(services: Services, session: Session, photo: str) -> AboutSeen:
     seen, standing = await _seen(services, session, photo), await services.ratings.standing(photo)
+    names = await names_of(services)
     results = seen.results
     return AboutSeen(
         **_fields(seen.photo),
@@ -384,6 +384,7 @@ async def _about_seen(services: Services, session: Session, photo: str) -> About
         categories=list(seen.categories),
         newer=seen.newer,
         older=seen.older,
+        sender_name=names.get(seen.photo.sender or "", ""),
         frames=list((await services.on_frames.of([photo])).get(photo, ())),
         results=AboutResults(
             points=standing.rating.points,

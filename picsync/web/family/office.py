@@ -24,7 +24,7 @@ from picsync.family.people import (
     UnknownPersonError,
 )
 from picsync.family.sittings import NoTournamentError
-from picsync.web.family.account import AboutPerson
+from picsync.web.family.account import AboutDevice, AboutPerson, devices_of
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Administrator
 from picsync.web.family.pages import page
@@ -273,6 +273,12 @@ async def change_person(person: str, what: ToChange, session: Administrator, ser
 async def remove_person(person: str, session: Administrator, services: Served) -> None:
     """Let somebody in no more. What the person did stays."""
     await _remove(services, session, person)
+
+
+@_api.get("/people/{person}/devices")
+async def list_devices(person: str, session: Administrator, services: Served) -> list[AboutDevice]:
+    """List where somebody is signed in, and that person's API tokens."""
+    return await devices_of(person, session, services)
 
 
 @_api.delete("/people/{person}/devices/{device}", status_code=204)

@@ -163,8 +163,8 @@ async def shares(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> list[AboutShare]:
     """List the links that are valid: yours, or all for an administrator. At most 100."""
-    found = await services.shares.valid(offset=offset)
-    return [AboutShare(**_fields(each)) for each in found if _may_revoke(session, each)]
+    by = None if session.may(Role.ADMINISTRATOR) else session.person.person
+    return [AboutShare(**_fields(each)) for each in await services.shares.valid(by=by, offset=offset)]
 
 
 @_api.post("/shares", status_code=201)
@@ -192,6 +192,8 @@ async def _create(
             raise no_photo()
         if photo.hidden:
             raise Refusal(409, "This photo is not on the frame, and cannot be shared.")
+        if not await services.photos.categories_of(target):
+            raise Refusal(409, "This photo is in no album any more, and cannot be shared.")
     elif target not in await services.voting.categories():
         raise Refusal(404, "There is no such album.")
     try:
@@ -247,11 +249,8 @@ async def _shared(services: Services, share: Share, photo: str) -> Photo:
     found = await services.photos.find(photo)
     if found is None or found.hidden:
         raise _gone()
-    if share.kind is ShareKind.PHOTO:
-        inside = share.target == photo
-    else:
-        inside = share.target in await services.photos.categories_of(photo)
-    if not inside:
+    albums = await services.photos.categories_of(photo)
+    if not albums or share.target not in ([photo] if share.kind is ShareKind.PHOTO else albums):
         raise _gone()
     return found
 

@@ -17,7 +17,7 @@ from picsync.family.sittings import Kind, NotEnoughPhotosError, NoTournamentErro
 from picsync.web.family.errors import Refusal
 from picsync.web.family.guards import Administrator, Member, Viewer
 from picsync.web.family.pages import page
-from picsync.web.family.services import Served
+from picsync.web.family.services import Served, Services
 
 router = APIRouter()
 _pages = APIRouter(include_in_schema=False)
@@ -94,9 +94,13 @@ class AboutPlace(BaseModel):
     rank: int
     id: str
     text: str
+    sender: str | None = Field(description="ID of the person who sent it.")
+    sender_name: str
     points: float
     margin: float
     games: int
+    win: float = Field(description="By how many points winning against one as good would change the rating.")
+    loss: float
     frames: list[str] = Field(description="Names of the frames that show it now.")
 
 
@@ -123,13 +127,22 @@ async def choose(request: Request, session: Viewer, services: Served) -> Respons
 
 
 @_pages.get("/vote/{category:path}")
-async def vote(request: Request, category: str, session: Viewer, services: Served) -> Response:
-    """Show the pair to be judged, or how to begin."""
+async def vote(
+    request: Request,
+    category: str,
+    session: Viewer,
+    services: Served,
+    judged: Annotated[str, Query(max_length=10)] = "",
+) -> Response:
+    """Show the pair to be judged, or how to begin; `judged` if that comes after an answer to another one."""
     count = await _count(services, category)
     sitting = await services.voting.unfinished(session.person.person, category)
     if sitting is None or sitting.finished:
-        return page(request, "begin.html", session, category=category, count=count)
-    return page(request, "vote.html", session, category=category, sitting=sitting, heading=_heading(sitting))
+        return page(request, "begin.html", session, category=category, count=count, judged=judged)
+    heading = _heading(sitting)
+    return page(
+        request, "vote.html", session, category=category, sitting=sitting, heading=heading, judged=judged
+    )
 
 
 @_pages.post("/vote/{category:path}")
@@ -163,8 +176,8 @@ async def carry_out(
     except NotEnoughPhotosError as error:
         raise _too_few(error) from error
     except (NotDealtError, NoTournamentError):
-        # It was judged before, perhaps on another device: the page shows what comes now.
-        return here
+        # It was judged before, perhaps on another device: the page says so, and shows what comes now.
+        return RedirectResponse(f"/vote/{quote(category)}?judged=before", 303)
     return here
 
 
@@ -202,7 +215,7 @@ async def best(
     """Show a leaderboard."""
     await _count(services, category)
     board = await services.ratings.leaderboard(category, since, offset=offset)
-    names = {each.person: each.name for each in await services.people.people()}
+    names = await names_of(services)
     frames = await services.on_frames.of(place.photo.photo for place in board.places)
     return page(
         request,
@@ -288,7 +301,8 @@ async def leaderboard(
     """List the best photos of a category."""
     await _count(services, category)
     board = await services.ratings.leaderboard(category, since, offset=offset)
-    return _about_board(board, await services.on_frames.of(place.photo.photo for place in board.places))
+    frames = await services.on_frames.of(place.photo.photo for place in board.places)
+    return _about_board(board, frames, await names_of(services))
 
 
 # --- words and shapes -------------------------------------------------------------------------------------
@@ -299,6 +313,11 @@ async def _count(services: Served, category: str) -> int:
     if found is None:
         raise Refusal(404, "There is no such category.", "It appears once it has photos.")
     return found
+
+
+async def names_of(services: Services) -> dict[str, str]:
+    """Return the names of the people, by ID."""
+    return {each.person: each.name for each in await services.people.people()}
 
 
 async def _known(work: Any) -> Any:
@@ -372,7 +391,9 @@ def _about_side(side: Side) -> AboutSide:
     )
 
 
-def _about_board(board: Leaderboard, frames: Mapping[str, Sequence[str]]) -> AboutLeaderboard:
+def _about_board(
+    board: Leaderboard, frames: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> AboutLeaderboard:
     return AboutLeaderboard(
         category=board.category,
         since=board.since,
@@ -383,9 +404,13 @@ def _about_board(board: Leaderboard, frames: Mapping[str, Sequence[str]]) -> Abo
                 rank=each.rank,
                 id=each.photo.photo,
                 text=each.photo.text,
+                sender=each.photo.sender,
+                sender_name=names.get(each.photo.sender or "", ""),
                 points=each.standing.rating.points,
                 margin=2 * each.standing.rating.deviation,
                 games=each.standing.games,
+                win=each.win,
+                loss=each.loss,
                 frames=list(frames.get(each.photo.photo, ())),
             )
             for each in board.places

@@ -42,6 +42,8 @@ async def test_new_photos_come_first_and_stay_new_for_a_while(tmp_path: Path) ->
         assert "no photos yet" in (await browser.get("/")).text
         # The cookie says what is new while she looks around: another device has none.
         first = await add_sample(pages.services.state, [sample(n) for n in range(3)])
+        me = (await browser.get("/api/me")).json()
+        assert (me["new"], me["looked_at"] is None) == (0, False)  # They are of May, and she looked today.
         text = (await browser.get("/")).text
         assert "3 new photos" in text
         assert text.index(first[2]) < text.index(first[1]) < text.index(first[0])
@@ -50,9 +52,15 @@ async def test_new_photos_come_first_and_stay_new_for_a_while(tmp_path: Path) ->
         assert "Nothing new" in (await browser.get("/")).text
         later = pages.services.now() + timedelta(seconds=5)
         await add_sample(pages.services.state, [sample(9)], now=later)
+        assert (await browser.get("/api/me")).json()["new"] == 1
         text = (await browser.get("/")).text
         assert "1 new photo<" in text
         assert text.count('class="mark new"') == 1
+        now = pages.services.now
+        pages.services.now = lambda: now() + timedelta(minutes=1)
+        headers = {"Origin": pages.url, "X-Form-Token": await browser.form_token()}
+        assert (await browser.client.put("/api/me/looked", headers=headers)).status_code == 204
+        assert (await browser.get("/api/me")).json()["new"] == 0
 
 
 async def test_pages_of_a_list_neither_repeat_nor_miss_photos(tmp_path: Path) -> None:

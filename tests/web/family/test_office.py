@@ -39,6 +39,9 @@ async def test_people_are_invited_changed_and_removed(tmp_path: Path) -> None:
             assert (await anna.post("/admin/role", person=ben["id"], role="member")).status_code == 303
             assert (await phone.get("/api/me")).json()["role"] == "member"
             [device] = (await phone.get("/api/me/devices")).json()
+            [listed] = (await anna.get(f"/api/people/{ben['id']}/devices")).json()
+            assert listed == {**device, "current": False}
+            assert (await phone.get(f"/api/people/{ben['id']}/devices")).status_code == 403
             await anna.post("/admin/sign-out", person=ben["id"], device=device["id"])
             assert (await phone.get("/api/me")).status_code == 401
         own = (await anna.get("/api/me")).json()["id"]

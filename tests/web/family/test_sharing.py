@@ -6,7 +6,11 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from picsync.family.people import Role
+from picsync.family.shares import ShareKind
+from picsync.family.state import tables
 from tests.web.family.sample import add_sample, sample
 from tests.web.family.served import Browser, Pages, serve
 
@@ -95,6 +99,34 @@ async def test_a_link_ends(tmp_path: Path) -> None:
         now = pages.services.now
         pages.services.now = lambda: now() + timedelta(days=31)
         assert (await carl.get(third)).status_code == 404
+
+
+async def test_a_photo_that_left_all_albums_is_shared_no_more(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as anna:
+        [photo] = await add_sample(pages.services.state, [sample(1)])
+        await painted(pages, [photo])
+        link = await shared(anna, f"/photo/{photo}/share")
+        gone = sa.delete(tables.entry)
+        await pages.services.state.write(lambda connection: connection.execute(gone))
+        for path in (link, f"{link}/{photo}/960.jpg", f"{link}/{photo}/download"):
+            assert (await anna.get(path)).status_code == 404
+        assert "Share by a link" not in (await anna.get(f"/photo/{photo}")).text
+        assert (await anna.post(f"/photo/{photo}/share")).status_code == 409
+        await add_sample(pages.services.state, [sample(1)])
+        assert (await anna.get(link)).status_code == 200
+
+
+async def test_who_shared_something_long_ago_still_finds_the_link(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages:
+        anna, ben = await pages.signed_in("Anna", Role.ADMINISTRATOR), await pages.signed_in("Ben")
+        [photo] = await add_sample(pages.services.state, [sample(1)])
+        await ben.post(f"/photo/{photo}/share")
+        me, shares = (await anna.get("/api/me")).json()["id"], pages.services.shares
+        for _ in range(100):
+            await shares.create(ShareKind.PHOTO, photo, by=me, valid_for=timedelta(days=40), downloads=False)
+        assert len((await ben.get("/api/shares")).json()) == 1
+        assert len((await anna.get("/api/shares")).json()) == 100
+        assert len((await anna.get("/api/shares?offset=100")).json()) == 1
 
 
 async def test_links_cannot_be_guessed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from picsync.family.people import Role
@@ -16,8 +17,8 @@ from tests.web.family.served import Browser, Pages, serve
 FIELD = re.compile(r'name="(tournament|choice|left|right)" value="([^"]*)"')
 
 
-async def with_photos(pages: Pages, count: int = 16) -> None:
-    await add_sample(pages.services.state, [sample(index) for index in range(count)])
+async def with_photos(pages: Pages, count: int = 16, **about: object) -> None:
+    await add_sample(pages.services.state, [sample(index, **about) for index in range(count)])
 
 
 async def dealt(browser: Browser) -> dict[str, str]:
@@ -57,12 +58,46 @@ async def test_an_answer_given_twice_counts_once(tmp_path: Path) -> None:
         await with_photos(pages)
         await browser.post("/vote/Family", do="start")
         fields = await dealt(browser)
-        for _ in range(2):
-            response = await browser.post("/vote/Family", do="answer", answer="left", **fields)
-            assert response.headers["location"] == "/vote/Family"
+        response = await browser.post("/vote/Family", do="answer", answer="left", **fields)
+        assert response.headers["location"] == "/vote/Family"
+        assert "judged already" not in (await browser.get("/vote/Family")).text
+        again = await browser.post("/vote/Family", do="answer", answer="left", **fields)
+        assert "That pair was judged already" in (await browser.get(again.headers["location"])).text
         assert (await dealt(browser))["choice"] == "1"
         await browser.post("/vote/Family", do="undo", tournament=fields["tournament"])
         assert await dealt(browser) == fields
+        await browser.post("/vote/Family", do="stop", tournament=fields["tournament"])
+        late = await browser.post("/vote/Family", do="answer", answer="left", **fields)
+        assert "That tournament has ended already" in (await browser.get(late.headers["location"])).text
+
+
+async def test_what_an_administrator_took_back_is_not_opened_again(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
+        await with_photos(pages)
+        await browser.post("/vote/Family", do="start")
+        fields = await dealt(browser)
+        await browser.post("/vote/Family", do="answer", answer="left", **fields)
+        await pages.services.voting.undo_tournament(fields["tournament"], by=None)
+        await browser.post("/vote/Family", do="undo", tournament=fields["tournament"])
+        assert "Begin" in (await browser.get("/vote/Family")).text
+
+
+async def test_a_champion_is_shared_and_the_board_says_what_a_game_would_change(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
+        me = (await browser.get("/api/me")).json()
+        await with_photos(pages, 2, sender=me["id"])
+        await browser.post("/vote/Family", do="start")
+        fields = await dealt(browser)
+        end = await browser.post("/vote/Family", do="answer", answer="right", **fields)
+        action = f"/photo/{fields['right']}/share"
+        assert f'action="{action}"' in (await browser.get(end.headers["location"])).text
+        assert "Copy it now" in (await browser.post(action)).text
+        [first, second] = (await browser.get("/api/best/Family")).json()["places"]
+        assert (first["id"], first["sender"], first["sender_name"]) == (fields["right"], me["id"], "Anna")
+        assert first["win"] > 50 > -50 > first["loss"]
+        assert f"{first['win']:+.0f} / {first['loss']:+.0f}" in (await browser.get("/best/Family")).text
+        # The two are as good as the other is bad, and as uncertain: the next game would change as much.
+        assert second["win"] == pytest.approx(first["win"])
 
 
 async def test_the_api_deals_pairs_and_takes_answers(tmp_path: Path) -> None:

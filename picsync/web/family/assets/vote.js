@@ -56,6 +56,7 @@
     }
     at("said").textContent = "Choice " + (sitting.done + 1) + " of " + sitting.choices + ": " + photo("left").querySelector("img").alt + ", or " + photo("right").querySelector("img").alt;
     at("undo").hidden = !sitting.can_undo;
+    if (at("judged")) at("judged").hidden = true;
     form.querySelector(".pair").classList.remove("swap");
   };
 
@@ -67,7 +68,8 @@
       await show(await work());
     } catch (error) {
       if (error.status && error.status !== 503) {
-        location.reload(); // It was judged elsewhere, or the session has ended.
+        // It was judged elsewhere, or the session has ended: the page says which.
+        location.replace(location.pathname + (error.status === 404 || error.status === 409 ? "?judged=before" : ""));
         return;
       }
       form.querySelector(".pair").classList.remove("swap");
