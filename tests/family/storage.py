@@ -20,7 +20,10 @@ from picsync.vendors.s3.bucket import Bucket
 from picsync.vendors.s3.credentials import StorageKey
 
 Answer = tuple[str, bytes]
-Fault = Callable[[str, str], Answer | None]
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Handler = Callable[[dict[str, Any], Callable[..., Any], Application], Iterable[bytes]]
+"""Handles a request (WSGI) instead of the application, which it may call."""
+Fault = Callable[[str, str], Answer | Handler | None]
 REFUSED: Answer = ("503 Slow Down", b"<Error><Code>SlowDown</Code></Error>")
 DENIED: Answer = ("403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>")
 
@@ -45,10 +48,10 @@ class Storage:
             region="eu-central-1",
         )
 
-    def bucket(self, prefix: str = "photos/") -> Bucket:
+    def bucket(self, prefix: str = "photos/", **options: Any) -> Bucket:
         """Return a new bucket."""
         place = BucketPlace(f"family-{secrets.token_hex(6)}", prefix)
-        made = Bucket(place, self.key)
+        made = Bucket(place, self.key, **options)
         made._client.create_bucket(
             Bucket=place.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
@@ -75,6 +78,8 @@ def storage() -> Iterator[Storage]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
         found.requests.append((method, path, length))
         answer = found.fault(method, path)
+        if callable(answer):
+            return answer(environ, start, application)
         if answer is not None:
             environ["wsgi.input"].read(length)
             body = b"" if method == "HEAD" else answer[1]

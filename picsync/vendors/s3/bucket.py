@@ -86,10 +86,22 @@ class Part:
 class Bucket:
     """The objects; keys are relative to the prefix."""
 
-    def __init__(self, place: BucketPlace, key: StorageKey, *, network: Network | None = None) -> None:
-        """Send nothing. Raises ConfigError if the extra `s3` is not installed."""
+    def __init__(
+        self,
+        place: BucketPlace,
+        key: StorageKey,
+        *,
+        network: Network | None = None,
+        read_timeout_s: float = _READ_S,
+        page_size: int | None = None,
+    ) -> None:
+        """Send nothing. Raises ConfigError if the extra `s3` is not installed.
+
+        `page_size` is how many objects a response to a listing has at most; None leaves it to the service.
+        """
         self.place = place
-        self._client = _client(key, network or current())
+        self._page_size = page_size
+        self._client = _client(key, network or current(), read_timeout_s)
 
     def __repr__(self) -> str:
         return f"Bucket({self.place})"
@@ -104,12 +116,14 @@ class Bucket:
         """Yield all objects whose keys begin with `prefix`, by key; complete if it ends normally."""
         for page in self._pages("list_objects_v2", Prefix=self._key(prefix)):
             for each in page.get("Contents", ()):
-                yield Found(
-                    each["Key"].removeprefix(self.place.prefix),
-                    each["Size"],
-                    each["ETag"].strip('"'),
-                    each["LastModified"].astimezone(UTC),
-                )
+                with self._explained():
+                    found = Found(
+                        each["Key"].removeprefix(self.place.prefix),
+                        each["Size"],
+                        each["ETag"].strip('"'),
+                        each["LastModified"].astimezone(UTC),
+                    )
+                yield found
 
     def folders(self) -> list[str]:
         """Return the first parts of all keys that have several."""
@@ -133,8 +147,12 @@ class Bucket:
         """Yield an object in blocks; raises FileExistsError if it has another `etag` meanwhile."""
         condition = {"IfMatch": f'"{etag}"'} if etag else {}
         with self._explained():
-            body = self._client.get_object(**self._at(key), **condition)["Body"]
+            found = self._client.get_object(**self._at(key), **condition)
+            body = found["Body"]
             try:
+                # Whoever ignores the condition is not the service: the page of a hotel's network, a proxy.
+                if etag and found.get("ETag", "").strip('"') != etag:
+                    raise self._not_understood("an object without its ETag")
                 while block := body.read(_BLOCK_BYTES):
                     yield block
             finally:
@@ -303,8 +321,15 @@ class Bucket:
         )
 
     def _pages(self, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+        """Yield the responses to a listing; it is complete only if the last one says so."""
         with self._explained():
-            yield from self._client.get_paginator(operation).paginate(Bucket=self.place.bucket, **arguments)
+            for page in self._client.get_paginator(operation).paginate(
+                Bucket=self.place.bucket, PaginationConfig={"PageSize": self._page_size}, **arguments
+            ):
+                # botocore takes any XML, and an empty body, for a listing without entries.
+                if "IsTruncated" not in page:
+                    raise self._not_understood("no listing")
+                yield page
 
     def _key(self, key: str) -> str:
         return self.place.prefix + key
@@ -312,10 +337,17 @@ class Bucket:
     def _at(self, key: str) -> dict[str, str]:
         return {"Bucket": self.place.bucket, "Key": self._key(key)}
 
+    def _not_understood(self, what: str) -> BucketError:
+        return BucketError(
+            f"The bucket {self.place} sent a response that is not S3's ({what}). Check `endpoint` in the"
+            " credentials file, and what is between this machine and the service."
+        )
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Translate what botocore and its connections raise; there is no other place that knows them."""
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.parsers import ResponseParserError
 
         try:
             yield
@@ -331,6 +363,9 @@ class Bucket:
             hint = _HINTS.get(code) or _HINTS.get(status, "It is tried again.")
             said = harmless(code, 60) or status
             raise BucketError(f"The bucket {self.place} cannot be used: {said} ({status}). {hint}") from error
+        except (ResponseParserError, LookupError, ValueError) as error:
+            # The last two: a number, a time or an element of a response.
+            raise self._not_understood(type(error).__name__) from error
         except (BotoCoreError, HTTPClientError) as error:
             # Its text names addresses that may be signed.
             kind = type(error).__name__
@@ -340,7 +375,7 @@ class Bucket:
             ) from error
 
 
-def _client(key: StorageKey, network: Network) -> Any:
+def _client(key: StorageKey, network: Network, read_timeout_s: float) -> Any:
     try:
         from botocore.config import Config
         from botocore.session import Session
@@ -361,7 +396,7 @@ def _client(key: StorageKey, network: Network) -> Any:
     config = Config(
         signature_version="s3v4",
         connect_timeout=_CONNECT_S,
-        read_timeout=_READ_S,
+        read_timeout=read_timeout_s,
         retries={"total_max_attempts": _ATTEMPTS, "mode": "standard"},
         max_pool_connections=_CONNECTIONS,
         proxies=proxies,

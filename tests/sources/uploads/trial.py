@@ -16,6 +16,7 @@ from picsync.sources.uploads.source import UploadsSource
 from picsync.system.library import MARKER
 from tests.contract.source_contract import ORIGINALS, SourceWorld
 from tests.family.storage import storage
+from tests.faults.bucket_source import bucket_cells
 from tests.faults.directory_source import source_cells
 from tests.pictures import jpeg
 from tests.sources.folder.folder_album import LATER_S, FolderAlbum
@@ -120,6 +121,6 @@ TRIALS = {
     "uploads": Trial(
         worlds={"": library, "bucket": bucket},
         directory=LibraryAlbum,
-        cells=lambda: source_cells("uploads", LibraryAlbum),
+        cells=lambda: [*source_cells("uploads", LibraryAlbum), *bucket_cells()],
     )
 }
