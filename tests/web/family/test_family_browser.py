@@ -16,7 +16,7 @@ from tests.web.family.test_full_disks import volume
 from tests.web.frame.chromium import Chromium, Tab, chromium, need_chromium
 
 # Chromium takes long to start on a busy machine.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 LEFT, RIGHT, E, S, U = ("ArrowLeft", 37), ("ArrowRight", 39), ("e", 69), ("s", 83), ("u", 85)
 

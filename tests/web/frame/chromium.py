@@ -17,13 +17,44 @@ import aiohttp
 from tests.clients import lacking
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 _ANSWER_S = 15.0
 """How long an expression that is repeated may take; one whose page is replaced may never be answered."""
 
 CLOCK = """
 (function () {
   var now = Date.now(), RealDate = Date, timers = [], number = 0, realLater = window.setTimeout.bind(window);
+  var open = 0, send = XMLHttpRequest.prototype.send, decode = HTMLImageElement.prototype.decode;
+  var source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
+  // Requests and pictures are counted while they are under way.
+  function begun() {
+    var over = false;
+    open++;
+    return function () { if (!over) { over = true; open--; } };
+  }
+  XMLHttpRequest.prototype.send = function (body) {
+    this.addEventListener("loadend", begun());
+    return send.call(this, body);
+  };
+  Object.defineProperty(HTMLImageElement.prototype, "src", {
+    configurable: true, enumerable: true, get: source.get,
+    set: function (url) {
+      var image = this, ended = begun();
+      function done() {
+        image.removeEventListener("load", done);
+        image.removeEventListener("error", done);
+        ended();
+      }
+      image.addEventListener("load", done);
+      image.addEventListener("error", done);
+      source.set.call(image, url);
+    }
+  });
+  HTMLImageElement.prototype.decode = function () {
+    var ended = begun(), decoded = decode.call(this);
+    decoded.then(ended, ended);
+    return decoded;
+  };
   function FakeDate(a, b, c, d, e, f, g) {
     if (!(this instanceof FakeDate)) { return new RealDate(now).toString(); }
     return arguments.length === 0 ? new RealDate(now) : arguments.length === 1 ? new RealDate(a) :
@@ -45,8 +76,10 @@ CLOCK = """
   window.clock = {
     timers: function () { return timers.length; },
     set: function (text) { now = new RealDate(text).getTime(); },
-    // Let time pass. Each timer is followed by a pause in which the browser does what it has to.
+    // Let time pass. Each timer is followed by a pause in which the browser does what it has to. Requests and
+    // pictures take no time: it waits until they have ended.
     pass: async function (ms) {
+      await clock.breathe();
       var end = now + ms, timer;
       for (;;) {
         timers.sort(function (a, b) { return a.at - b.at || a.id - b.id; });
@@ -76,14 +109,14 @@ CLOCK = """
       if (timer.every) { timer.at = now + timer.every; } else { timers.shift(); }
       timer.f();
     },
-    breathe: function () {
-      return new Promise(function (resolve) {
+    breathe: async function () {
+      await new Promise(function (resolve) {
         var channel = new MessageChannel();
         channel.port1.onmessage = function () { channel.port1.close(); resolve(); };
         channel.port2.postMessage(0);
       });
-    },
-    wait: function (ms) { return new Promise(function (resolve) { realLater(resolve, ms); }); }
+      while (open) { await new Promise(function (resolve) { realLater(resolve, 1); }); }
+    }
   };
 }());
 """

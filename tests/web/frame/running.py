@@ -46,7 +46,7 @@ class Stream:
     async def next(self) -> tuple[str, str]:
         """Return the next event and its data; ("end", "") if the server has ended the stream."""
         event, data = "", ""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while line := (await self.reader.readline()).decode():
                 # The lines of chunked coding have no colon.
                 if line == "0\r\n":

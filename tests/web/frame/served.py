@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from PIL import Image
 from picsync.web.frame import page
 
 BASE = "/frame/tablet"
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class FrameServer:
         self.arrived = asyncio.Condition()
         self._streams: set[web.StreamResponse] = set()
         self._runner: web.AppRunner | None = None
+        self._reserved: socket.socket | None = None
+        """Has the port, and does not listen: while the server is stopped, nobody else gets it."""
         self.url = ""
 
     def photos(self) -> dict[str, Any]:
@@ -117,14 +120,20 @@ class FrameServer:
         )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", getattr(self, "port", 0))
-        await site.start()
-        self.port: int = self._runner.addresses[0][1]
-        self.url = f"http://127.0.0.1:{self.port}{BASE}"
+        if self._reserved is None:
+            self._reserved = socket.socket()
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._reserved.bind(("127.0.0.1", 0))
+        port = self._reserved.getsockname()[1]
+        await web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True).start()
+        self.url = f"http://127.0.0.1:{port}{BASE}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
+        if self._reserved is not None:
+            self._reserved.close()
+            self._reserved = None
 
     async def stop(self) -> None:
         if self._runner is not None:
