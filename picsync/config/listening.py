@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import partial
 from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, SkipValidation
@@ -53,13 +54,16 @@ def _web_url(value: str) -> str:
     return str(web_address(value, "http://nas:1971/"))
 
 
-def _root_address(value: str) -> str:
-    url = web_address(value, "http://nas:8090/")
-    if url.path not in ("", "/") or url.query:
-        raise ValueError(
-            "must have no path after the host: the pages are at /frame/<name>, such as http://nas:8090/"
-        )
+def _root_address(served: str, example: str, value: str) -> str:
+    """Return the address of a host; `served` is what picsync serves below it."""
+    url = web_address(value, example)
+    if url.path not in ("", "/") or url.query or url.fragment:
+        raise ValueError(f"must have no path after the host, since {served}: write for example {example}")
     return str(url)
+
+
+_PAGES = partial(_root_address, "the pages are at /frame/<name>", "http://nas:8090/")
+_HOOKS = partial(_root_address, "services call /hooks/<name>", "https://photos.example.org/")
 
 
 class Listener(Options):
@@ -117,7 +121,7 @@ class WebListener(Listener):
         "port 0, the system chooses a port.",
         examples=['":8090"', '"192.168.1.20:8090"'],
     )
-    url: Annotated[str, AfterValidator(_root_address)] | None = Field(
+    url: Annotated[str, AfterValidator(_PAGES)] | None = Field(
         default=None,
         description="The URL at which the other devices reach this listener, for the links that `picsync"
         " frame open` prints. By default this machine's name and the port; in a container, whose name other"
@@ -161,7 +165,7 @@ class Webhooks(Options):
         " default webhooks are served on `web.listen`.",
         examples=['":8091"', '"127.0.0.1:8091"'],
     )
-    url: Annotated[str, AfterValidator(_root_address)] | None = Field(
+    url: Annotated[str, AfterValidator(_HOOKS)] | None = Field(
         default=None,
         description="The URL at which services reach this listener from outside. Only `picsync doctor` uses"
         " it, to check the route.",

@@ -26,6 +26,8 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_CHALLENGE = 500
 """Characters."""
 REFUSALS_SAID_EVERY_S = 60.0
+CALLS_SAID_EVERY_S = 10.0
+"""Services call in bursts."""
 
 _FIELD = "webhooks.listen"
 _HEADERS = {
@@ -68,7 +70,7 @@ class Hooks:
         self._touch = touch
         self._token = token
         self._now = now
-        self._said_at: float | None = None
+        self._said_at: dict[str, float] = {}
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes; to be called before those for all other paths are added."""
@@ -110,13 +112,20 @@ class Hooks:
         return _response(200, "")
 
     def _changed(self, what: str, rules: Iterable[str] | None) -> None:
-        touched = list(self._touch(rules))
-        _log.info("Webhook: %s: checking %s", what, ", ".join(touched), extra={"action": "webhook_called"})
+        line = f"{what}: checking {', '.join(self._touch(rules))}"
+        level = logging.INFO if self._due(line, CALLS_SAID_EVERY_S) else logging.DEBUG
+        _log.log(level, "Webhook: %s", line, extra={"action": "webhook_called"})
+
+    def _due(self, line: str, every_s: float) -> bool:
+        """Whether the log has not had this line for a while; there are few different ones."""
+        now = self._now()
+        due = line not in self._said_at or now - self._said_at[line] >= every_s
+        if due:
+            self._said_at[line] = now
+        return due
 
     def _refused(self, name: str) -> None:
-        now = self._now()
-        if self._said_at is None or now - self._said_at >= REFUSALS_SAID_EVERY_S:
-            self._said_at = now
+        if self._due(f"refused {name}", REFUSALS_SAID_EVERY_S):
             _log.warning(
                 "Webhook: a call to %s%s was refused, since its signature is wrong. If changes are not"
                 " noticed, check the app secret in the credentials file.",

@@ -143,9 +143,16 @@ async def test_names_are_compared_in_dropbox_s_own_lower_case() -> None:
             "files/move_v2", {"from_path": f"/i{SIGMA}.jpg", "to_path": f"/i{SIGMA}.JPG"}
         )
         assert moved["metadata"]["name"] == f"İ{SIGMA.upper()}.jpg"
-        for path, reason in (("/~$a.doc", "disallowed_name"), (f"/{'a' * 256}", "malformed_path")):
+        malformed = [f"/{'a' * 256}", "/a\\b.jpg", "/trip /a.jpg", "/trip "]
+        for path, reason in (
+            ("/~$a.doc", "disallowed_name"),
+            *((path, "malformed_path") for path in malformed),
+        ):
             answer = await emulator.send("files/upload", {"path": path}, b"x")
             assert tags(answer) == ["path", reason]
+        emulator.dropbox.options.unfit_names = True
+        for path in malformed[1:3]:
+            assert (await emulator.upload(path, b"x"))["path_display"] == path
 
 
 async def test_refused_uploads_keep_their_bytes_in_a_session() -> None:

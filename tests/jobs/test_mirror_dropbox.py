@@ -224,6 +224,30 @@ async def test_names_that_dropbox_refuses_are_reported_once_and_stop_no_other_fi
     assert await backup.files() == mirrored.trees()[0]
 
 
+@pytest.mark.parametrize("stored", [False, True])
+async def test_names_of_which_it_is_not_known_whether_dropbox_stores_them(
+    backup: Backup, stored: bool
+) -> None:
+    backup.account.options.unfit_names = stored
+    mirrored = backup.mirrored
+    unfit = ["back\\slash.jpg", "trip /a.jpg", "trip /deep/b.jpg", "end "]
+    for name in (*unfit, "dot.", "dots./c.jpg", " first.jpg"):
+        mirrored.add(name, name.encode())
+    (mirrored.source / "empty ").mkdir()
+    await mirrored.run()
+    report = await mirrored.run()
+    assert (report.outcome, report.done) == (CycleOutcome.DONE, {}), report.failures
+    assert report.left == ({} if stored else {"refused": len(unfit) + 1})
+    assert len(mirrored.skipped()) == (0 if stored else len(unfit) + 1)
+    found = await backup.files()
+    assert {"dot.", "dots./c.jpg", " first.jpg", *FILES} <= set(found)
+    assert (
+        {"empty ", *unfit} <= set(found)
+        if stored
+        else not any("\\" in name or " /" in name for name in found)
+    )
+
+
 async def test_a_folder_becomes_a_file_while_the_pass_runs(backup: Backup) -> None:
     mirrored = backup.mirrored
 

@@ -102,7 +102,7 @@ FOLDER = "albums: [{name: A, sources: {dropbox: [/A]}}]\n"
         (FOLDER + "webhooks: {listen: ':8091'}", "app_secret"),
         (FOLDER + "webhooks: {listen: ':1971'}\nprometheus: {listen: ':1971'}", "already uses"),
         (FOLDER + "webhooks: {listen: ':1'}\nweb: {listen: ':1'}", "Or remove `webhooks.listen`"),
-        (FOLDER + "webhooks: {listen: ':8091', url: 'http://x/hooks'}", "must have no path"),
+        (FOLDER + "webhooks: {listen: ':8091', url: 'http://x/hooks'}", "services call /hooks/<name>"),
         (FOLDER + "webhooks: on", "webhooks"),
     ],
 )

@@ -96,6 +96,23 @@ async def test_a_signed_call_touches_the_rules_of_its_app(served: Served) -> Non
     assert served.touched == [{"Family", "Garden"}, {"Aunt"}]
 
 
+async def test_a_burst_of_calls_is_one_line_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        for now in (0.0, 1.0, 9.9, 10.0, 19.9):
+            served.now = now
+            assert await served.post("/hooks/dropbox", BODY, signature()) == 200
+        assert await served.post("/hooks/dropbox", BODY, signature(secret="secret-of-another-app")) == 200
+
+    assert len(served.touched) == 6
+    assert [record.getMessage().rpartition("checking ")[2] for record in caplog.records] == [
+        "Family, Garden",
+        "Family, Garden",
+        "Aunt",
+    ]
+
+
 @pytest.mark.parametrize(
     "headers",
     [

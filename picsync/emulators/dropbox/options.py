@@ -87,6 +87,9 @@ class DropboxOptions:
     refuse_identical: bool = False
     """An upload of identical bytes is a conflict, too."""
 
+    unfit_names: bool = False
+    """Names with a backslash, or a space at their end, are stored."""
+
     # Limits
     requests_per_minute: int | None = None
     """Requests of a user beyond this limit get 429."""

@@ -35,6 +35,14 @@ def problem(path: str) -> Tagged | None:
     return None
 
 
+def is_unfit(path: str) -> bool:
+    """Return whether a name in the path has a backslash, or a space at its end.
+
+    Dropbox's help pages forbid both; reports say that it answers `malformed_path`.
+    """
+    return any("\\" in name or name.endswith(" ") for name in path.split("/"))
+
+
 def is_disallowed(path: str) -> bool:
     """Return whether Dropbox refuses to store anything under the path's last name."""
     name = lower(path.rpartition("/")[2])

@@ -11,7 +11,7 @@ from pathlib import Path
 from picsync.emulators.dropbox.contenthash import content_hash
 from picsync.emulators.dropbox.errors import Tagged, tagged
 from picsync.emulators.dropbox.options import DropboxOptions
-from picsync.emulators.dropbox.paths import is_disallowed, lower, problem
+from picsync.emulators.dropbox.paths import is_disallowed, is_unfit, lower, problem
 from picsync.emulators.google.content import BytesContent, Content, FileContent, as_content
 from picsync.emulators.google.directory import Directory
 
@@ -269,6 +269,8 @@ class Tree:
         wrong = problem(path)
         if wrong is not None:
             raise WriteRefused(wrong)
+        if is_unfit(path) and not self._options.unfit_names:
+            raise WriteRefused(tagged("malformed_path"))
         if is_disallowed(path):
             raise WriteRefused(tagged("disallowed_name"))
         parent = path.rpartition("/")[0]
