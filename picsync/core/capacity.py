@@ -10,6 +10,8 @@
   deleted, again and again.
 - New photos are uploaded before those that they displace are deleted. So in each cycle, only as many are new
   as fit into `SWAP_SHARE` beyond the capacity; the others stay as they are until a later cycle.
+- Where the frame tells how much space is free, new photos are planned only as far as they fit into it. No
+  photo gives up its place for them: where they cannot be sent first, the frame would show fewer.
 - Where a frame turned out to be full, its capacity is what was seen to fit, and a few photos more are tried.
   In each cycle only a few photos give up their places to newer ones.
 """
@@ -118,6 +120,8 @@ class Storage:
     """Whether the frame does not tell the sizes of all photos, so that what is used is an estimate."""
     planned_about: bool = False
     """Whether the size of something that is planned is an estimate, as of all that was never sent."""
+    lacks_space: bool = False
+    """Whether photos do not fit into the space that is free where the frame is."""
 
     @property
     def left(self) -> Capacity:
@@ -170,7 +174,7 @@ def plan_storage(
     complete: bool = True,
     typical_bytes: int = TYPICAL_BYTES,
     ranks: Mapping[MediaItem, int] | None = None,
-    free: Capacity | None = None,
+    free_bytes: int | None = None,
     deletes: bool = True,
 ) -> tuple[list[Candidate], Storage]:
     """Return the candidates, those skipped that do not fit, and how the storage is used.
@@ -178,8 +182,8 @@ def plan_storage(
     `ranks` has the places of items in the order of the rule's choice; without it, the newest come first.
     `capacity` is the rule's share. `seen_to_fit` is what the album held when the frame was last full. If the
     listings are not `complete`, the photos that they lack keep their room. A photo of which nothing is known
-    counts as `typical_bytes`. `free` is a limit that the frame itself keeps. Without `deletes`, no photo
-    leaves the album.
+    counts as `typical_bytes`. `free_bytes` is the space that is left where the frame is. Without `deletes`,
+    no photo leaves the album.
     """
     sizes = {photo.digest: _size(photo) for photo in photos}
     usual = _mean([size for size in sizes.values() if size is not None])
@@ -190,26 +194,29 @@ def plan_storage(
         return Capacity(sum(each), len(each))
 
     used = amount(photo.digest for photo in photos)
-    bound = capacity.within(free) if free else capacity
-    limit = bound.within(seen_to_fit) if seen_to_fit else bound
+    limit = capacity.within(seen_to_fit) if seen_to_fit else capacity
     order = _in_order(
         candidates, sizes, ranks, lambda one: _expected(one, sizes, usual, made, recipe, typical_bytes)
     )
     if seen_to_fit is not None:
         order = _few_new_first(order, sizes)
+    beyond = _without_space(order, sizes, free_bytes) if free_bytes is not None else set[object]()
+    sendable = [entry for entry in order if entry[0] not in beyond]
     absent = amount(photo.digest for photo in _absent(candidates, photos))
     staying, leaving = (absent, _NOTHING) if not complete or not deletes else (_NOTHING, absent)
-    filled = _Filled(staying, limit, bound, sizes, full=seen_to_fit is not None)
-    fitting = filled.fill(order)
+    filled = _Filled(staying, limit, capacity, sizes, full=seen_to_fit is not None)
+    fitting = filled.fill(sendable)
     needed = staying.plus(Capacity(sum(expected.size_bytes for _, (_, expected) in order), len(order)))
     room = _room(capacity, used.less(leaving), order, sizes)
+    if free_bytes is not None:
+        room = room.within(Capacity(free_bytes))
     left_out = len(order) - len(fitting)
     later = set() if seen_to_fit else _later([entry for entry in order if entry[0] in fitting], sizes, room)
     kept: set[Digest] = set()
     if later:
         # Those that they are to displace stay: first what the rule has chosen, then what it chose before.
-        filled = _Filled(staying, limit, bound, sizes)
-        fitting = filled.fill([entry for entry in order if entry[0] not in later])
+        filled = _Filled(staying, limit, capacity, sizes)
+        fitting = filled.fill([entry for entry in sendable if entry[0] not in later])
         for digest in _displaced(candidates, sizes):
             if len(kept) < len(later) and _fits(more := filled.planned.plus(amount([digest])), limit):
                 kept.add(digest)
@@ -229,9 +236,12 @@ def plan_storage(
         fits = candidate.skip is not None or candidate.same in fitting
         return candidate if fits else replace(candidate, skip=Skip.CAPACITY)
 
+    if free_bytes is not None:
+        limit = limit.within(Capacity((used.size_bytes or 0) + free_bytes))
     storage = Storage(
-        used, filled.planned, limit, left_out, len(later), needed, room, new, used_about, planned_about
-    )
+        used, filled.planned, limit, left_out, len(later), needed, room, new, used_about, planned_about,
+        lacks_space=bool(beyond),
+    )  # fmt: skip
     return [one(each) for each in candidates] if left_out or later else list(candidates), storage
 
 
@@ -253,6 +263,21 @@ def _in_order(
             wanted[same] = candidate, expect(candidate)
         places[same] = min(places.get(same, place), place)
     return sorted(wanted.items(), key=lambda entry: places[entry[0]])
+
+
+def _without_space(
+    order: Sequence[_Wanted], there: Collection[Digest | None], free_bytes: int
+) -> set[object]:
+    """Return the new photos for which no space is free; a smaller one may fit where a larger one does not."""
+    beyond: set[object] = set()
+    for same, (candidate, expected) in order:
+        if candidate.digest in there:
+            continue
+        if expected.size_bytes <= free_bytes:
+            free_bytes -= expected.size_bytes
+        else:
+            beyond.add(same)
+    return beyond
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from picsync.frames.base import (
     PlaylistFrame,
     Rendition,
     ShowsCaptions,
+    TellsRoom,
     Uploaded,
     UploadResult,
 )
@@ -30,7 +31,9 @@ class DryRunFrame:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
         self._added: list[FramePhoto] = []
-        self._deleted: set[str] = set()
+        self._added_bytes = 0
+        self._deleted: dict[str, int] = {}
+        """ID of a photo -> its size, as far as the frame tells it."""
         self._captions: dict[str, str] = {}
         """ID of a photo -> its predicted caption."""
         self._places: dict[str, int] = {}
@@ -80,12 +83,13 @@ class DryRunFrame:
             return AlreadyThere()
         photo_id = f"{_PREDICTED}{rendition.digest.hex}"
         caption = rendition.about.caption if self.capabilities.captions is not Captions.NONE else None
+        self._added_bytes += rendition.size_bytes
         self._added.append(FramePhoto(photo_id, rendition.digest, rendition.filename, caption=caption))
         return Uploaded()
 
     async def delete(self, album: FrameAlbum, photo: FramePhoto) -> None:  # noqa: ARG002 - port
         """Predict that the photo is deleted."""
-        self._deleted.add(photo.photo_id)
+        self._deleted[photo.photo_id] = photo.size_bytes or 0
 
     def same_caption(self, shown: str, wanted: str) -> bool:
         """Ask the real frame."""
@@ -98,6 +102,11 @@ class DryRunFrame:
     async def arrange(self, album: FrameAlbum, photos: Sequence[FramePhoto]) -> None:  # noqa: ARG002 - port
         """Predict the photos' order."""
         self._places = {photo.photo_id: place for place, photo in enumerate(photos)}
+
+    async def free_bytes(self) -> int | None:
+        """Return the real frame's free space after the predicted changes; None if it does not tell it."""
+        free = await self._frame.free_bytes() if isinstance(self._frame, TellsRoom) else None
+        return None if free is None else max(0, free - self._added_bytes + sum(self._deleted.values()))
 
     async def examine(self) -> Sequence[Finding]:
         """Return the real frame's findings."""

@@ -529,6 +529,10 @@ def skip_remarks(report: CycleReport) -> Iterator[str]:
             more = f" ({storage_words(report.storage)})"
             if later := report.storage.later:
                 more += f"; {later:,} of them {'follows' if later == 1 else 'follow'} in the next cycles"
+            if report.storage.lacks_space:
+                more += (
+                    ". They are sent once there is space; with a `capacity`, newer photos replace older ones"
+                )
         yield f"{counted(count, one, many)} {why}{more}."
 
 

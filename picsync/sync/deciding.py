@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeAlias
 
-from picsync.core.capacity import TYPICAL_BYTES, Capacity, Storage, held, plan_storage
+from picsync.core.capacity import TYPICAL_BYTES, Storage, held, plan_storage
 from picsync.core.errors import PicsyncError, at_account
 from picsync.core.events import CacheRead
 from picsync.core.identity import Shown
@@ -190,21 +190,20 @@ class Deciding:
         """Return the candidates; those that the frame has no room for are skipped."""
         rule = self.rule
         seen_to_fit = self.tools.seen_to_fit.get(rule.place)
-        typical_bytes, free_space = TYPICAL_BYTES, None
+        typical_bytes, free_bytes = TYPICAL_BYTES, None
         if isinstance(self.frame, TellsRoom) and _lacks(photos, chosen):
             with at_account(rule.frame):
-                free = await self.frame.free_bytes()
-            if free is not None:
-                # The disk itself refuses what is too much, so what is not known does not count.
-                typical_bytes = 0
-                used = held(photos.items).size_bytes or 0
-                free_space = Capacity(used + int(free * rule.share))
+                free_bytes = await self.frame.free_bytes()
+            if free_bytes is not None:
+                # The frame itself refuses what is too much, so what is not known does not count.
+                typical_bytes, seen_to_fit = 0, None
+                free_bytes = int(free_bytes * rule.share)
         if rule.pool is not None and _lacks(photos, chosen):
             await self._see_others(rule.pool)
         capacity = rule.capacity
         if rule.pool is not None:
             capacity = rule.pool.limit(rule.place, held(photos.items), self.tools.claims)
-        if capacity.unlimited and seen_to_fit is None and free_space is None:
+        if capacity.unlimited and seen_to_fit is None and free_bytes is None:
             return chosen
         complete = self.observation.complete
 
@@ -220,7 +219,7 @@ class Deciding:
                 complete=complete,
                 typical_bytes=typical_bytes,
                 ranks=self.ranks(),
-                free=free_space,
+                free_bytes=free_bytes,
                 deletes=rule.rule.delete,
             )
 

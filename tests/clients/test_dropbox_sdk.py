@@ -334,9 +334,9 @@ async def test_logins_expire_lack_scopes_and_end(tmp_path: Path) -> None:
             assert account.account_id == there.dropbox.owner.account_id
             assert client.users_get_space_usage().allocation.get_individual().allocated == 2 * 2**30
             options = there.dropbox.options
-            options.team_used_bytes, options.member_bytes, options.member_limit = 5_000, 900, "stop_sync"
+            options.others_bytes, options.member_bytes, options.member_limit = 5_000, 900, "stop_sync"
             team = client.users_get_space_usage().allocation.get_team()
-            assert (team.used, team.allocated) == (5_000, 2 * 2**30)
+            assert (team.used, team.allocated) == (5_001, 2 * 2**30)
             assert team.user_within_team_space_allocated == 900
             assert team.user_within_team_space_limit_type.is_stop_sync()
             assert team.user_within_team_space_used_cached == there.dropbox.owner.tree.used_bytes == 1

@@ -69,6 +69,32 @@ def test_no_more_is_planned_than_fits(
         assert after == before or after == replace(before, skip=Skip.CAPACITY)
 
 
+@given(candidates(), photos(), RECIPES, st.integers(0, 30_000_000))
+def test_free_space_limits_what_is_new_and_displaces_nothing(
+    found: list[Candidate], there: list[FramePhoto], recipe: Recipe, free: int
+) -> None:
+    shown = {photo.digest for photo in there}
+    fitting, storage = plan_storage(found, there, recipe, Capacity(), free_bytes=free)
+    for before, after in zip(found, fitting, strict=True):
+        assert after == before or (before.skip is None and after == replace(before, skip=Skip.CAPACITY))
+        assert before.digest not in shown or after == before, "what is there stays"
+    staying = [each for each in found if each.digest in shown and each.skip is None]
+    _, unchanged = plan_storage(staying, there, recipe, Capacity())
+    assert (storage.planned.size_bytes or 0) - (unchanged.planned.size_bytes or 0) <= free
+    assert storage.lacks_space == (fitting != found) == bool(storage.left_out)
+    assert storage.later == 0
+
+
+def test_a_small_photo_is_sent_where_a_large_one_does_not_fit() -> None:
+    found = [
+        Candidate(MediaItem("memory", name, taken_at=BEGIN + timedelta(days=day), size_bytes=size))
+        for name, day, size in (("large", 2, 500), ("small", 1, 100), ("last", 0, 100))
+    ]
+    fitting, storage = plan_storage(found, [], ORIGINAL, Capacity(), free_bytes=150)
+    assert [each.item.item_id for each in fitting if each.skip is None] == ["small"]
+    assert (storage.left_out, storage.lacks_space, storage.capacity.size_bytes) == (2, True, 150)
+
+
 @given(candidates(), photos(), RECIPES)
 def test_with_room_to_spare_nothing_is_left_out(
     found: list[Candidate], there: list[FramePhoto], recipe: Recipe

@@ -64,12 +64,12 @@ class DropboxOptions:
 
     # Writing
     space_bytes: int = 2 * 2**30
-    team_used_bytes: int | None = None
-    """What a team uses of that; None: the user is in no team."""
+    others_bytes: int | None = None
+    """What the others in the user's team use of that; None: the user is in no team."""
     member_bytes: int = 0
     """The user's own limit in the team; 0: none."""
     member_limit: str = "off"
-    """What happens at it: `off`, `alert_only` or `stop_sync`."""
+    """What happens at it: `off`, `alert_only` or `stop_sync`; only the last refuses writes."""
     commit_s: float = 0.0
     """How long a write holds the lock of its namespace."""
     contention: Contention = Contention.STATUS_429

@@ -157,8 +157,7 @@ class Tree:
             raise WriteRefused(tagged("conflict", "file"))
         size = content.size
         freed = there.size if isinstance(there, File) else 0
-        if self.used_bytes - freed + size > self._options.space_bytes:
-            raise WriteRefused(tagged("insufficient_space"))
+        self._require_space(size, freed)
         self._create_parents(path)
         now = self._options.now()
         taken = now if client_modified is None else client_modified
@@ -204,8 +203,7 @@ class Tree:
         self._require_writable(path)
         originals = [entry, *self.below(entry.path)]
         more = sum(each.size for each in originals if isinstance(each, File))
-        if self.used_bytes + more > self._options.space_bytes:
-            raise WriteRefused(tagged("insufficient_space"))
+        self._require_space(more)
         self._create_parents(path)
         target, copies = self._placed(path), []
         for each in originals:
@@ -264,6 +262,17 @@ class Tree:
                     self.write(path, FileContent(file.path), client_modified=file.mtime_ns / 1e9)
 
     # --- Parts -------------------------------------------------------------------------------------------
+
+    def _require_space(self, size: int, freed: int = 0) -> None:
+        """Raise WriteRefused if more bytes don't fit into the account, the team, or the member's limit."""
+        options, used = self._options, self.used_bytes - freed + size
+        if options.others_bytes is not None:
+            member = options.member_bytes if options.member_limit == "stop_sync" else 0
+            if member and used > member:
+                raise WriteRefused(tagged("insufficient_space"))
+            used += options.others_bytes
+        if used > options.space_bytes:
+            raise WriteRefused(tagged("insufficient_space"))
 
     def _require_writable(self, path: str) -> None:
         wrong = problem(path)

@@ -65,10 +65,10 @@ class Users:
         assert user is not None  # noqa: S101 - the call allows users only
         options = self._options
         allocation: dict[str, Any] = {".tag": "individual", "allocated": options.space_bytes}
-        if options.team_used_bytes is not None:
+        if options.others_bytes is not None:
             allocation = {
                 ".tag": "team",
-                "used": options.team_used_bytes,
+                "used": options.others_bytes + user.tree.used_bytes,
                 "allocated": options.space_bytes,
                 "user_within_team_space_allocated": options.member_bytes,
                 "user_within_team_space_limit_type": {".tag": options.member_limit},

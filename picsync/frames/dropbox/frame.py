@@ -59,6 +59,8 @@ TRIES = 3
 """How often the manifest is written although somebody else has changed it."""
 LEAST_FREE_BYTES = 20_000_000
 """Below this, the doctor notes that new photos may not fit."""
+LIST_BYTES = 50_000
+"""What is left for the list of files to grow: a batch adds about 250 bytes for each photo."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -318,9 +320,14 @@ class DropboxFrame:
         """Take the photos from `due` for which there is no room, before anything is sent."""
         there = self._there()
         sizes = {name: each.rendition.size_bytes for name, each in due.items() if fold(name) not in there}
-        free = await self.free_bytes() if sizes else None
+        free = await self._space() if sizes else None
         if free is None:
             return
+        # The list of files is stored first, and grows with each of them.
+        grown = len(_with(self._manifest, due, batch).text()) - (
+            self._stored.size_bytes if self._stored else 0
+        )
+        free -= max(0, grown)
         refused = set()
         for name, size_bytes in sizes.items():
             if size_bytes <= free:
@@ -335,7 +342,11 @@ class DropboxFrame:
                 )
 
     async def free_bytes(self) -> int | None:
-        """Return the free space of the account; None if Dropbox does not tell it."""
+        """Return the free space of the account for photos; None if Dropbox does not tell it."""
+        free = await self._space()
+        return None if free is None else max(0, free - LIST_BYTES)
+
+    async def _space(self) -> int | None:
         return await self._store.free_bytes() if isinstance(self._store, TellsSpace) else None
 
     def _free_name(self, each: _Waiting, there: dict[str, Entry], due: dict[str, _Waiting]) -> str:
@@ -546,7 +557,7 @@ class DropboxFrame:
             found.append(Finding(Mark.PROBLEM, str(self._place), "it is a file.", "Name a folder."))
         else:
             found.append(Finding(Mark.OK, str(self._place), "the folder is there."))
-        free = await self.free_bytes()
+        free = await self._space()
         if free is None:
             text = "how much space is free is unknown, so photos are sent until it is full."
             fix = f"`{LOGIN_COMMAND}` asks for the permission to see it."

@@ -281,27 +281,33 @@ async def test_an_app_without_a_user_follows_links_only(account: DropboxAccount)
 
 
 @pytest.mark.parametrize(
-    ("team_used", "member", "limit", "free"),
+    ("others", "member", "limit", "free"),
     [
         (None, 0, "off", 997),
-        (400, 0, "off", 600),
-        (400, 0, "stop_sync", 600),
-        (400, 100, "off", 600),
-        (400, 100, "alert_only", 600),
-        (400, 100, "stop_sync", 97),
-        (950, 100, "stop_sync", 50),
-        (400, 2, "stop_sync", 0),
+        (397, 0, "off", 600),
+        (397, 0, "stop_sync", 600),
+        (397, 100, "off", 600),
+        (397, 100, "alert_only", 600),
+        (397, 100, "stop_sync", 97),
+        (947, 100, "stop_sync", 50),
+        (397, 2, "stop_sync", 0),
         (2_000, 0, "off", 0),
     ],
 )
 async def test_what_is_free_in_an_account_and_in_a_team(
-    account: DropboxAccount, team_used: int | None, member: int, limit: str, free: int
+    account: DropboxAccount, others: int | None, member: int, limit: str, free: int
 ) -> None:
     account.dropbox.put("/a", b"abc")
     options = account.options
-    options.space_bytes, options.team_used_bytes = 1_000, team_used
+    options.space_bytes, options.others_bytes = 1_000, others
     options.member_bytes, options.member_limit = member, limit
-    assert (await account.api().space()).free_bytes == free
+    api = account.api()
+    assert (await api.space()).free_bytes == free
+    with pytest.raises(QuotaError, match="full"):
+        await api.upload(Commit("/b"), bytes(free + 1))
+    if free:
+        await api.upload(Commit("/b"), bytes(free))
+        assert (await api.space()).free_bytes == 0
 
 
 async def test_the_account_tells_of_itself_and_ends_its_login(account: DropboxAccount) -> None:
