@@ -72,6 +72,9 @@ def login(app_key: str | None, output: Path | None, *, account: str | None) -> N
 @json_option
 def list_folder(path: str, *, account: str | None, as_json: bool) -> None:
     """List the folders and files in the folder PATH; without it, at the top."""
+    if "://" in path:
+        advice = f"A path is needed, such as /Family. For a link, use: picsync list {KIND} LINK"
+        raise click.UsageError(advice)
 
     async def look(source: Source) -> list[TreeEntry]:
         return await _own(source).look(path)

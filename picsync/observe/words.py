@@ -706,7 +706,8 @@ def pass_result(report: PassReport, *, timed: bool = True) -> str:
         done.append("stopped early")
     mirror = report.kind is PassKind.MIRROR
     changed = "changed" if mirror else "moved"
-    nothing = "nothing to do" if report.outcome == "done" else f"nothing was {changed}"
+    idle = report.outcome == "done" and not report.held
+    nothing = "nothing to do" if idle else f"nothing was {changed}"
     verdict = ", ".join(done) if done else nothing
     if report.dry_run:
         verdict = f"dry run, nothing was {changed}; the result would be: {verdict}"

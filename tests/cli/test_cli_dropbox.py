@@ -52,6 +52,8 @@ def test_a_folder_is_listed(cli: CommandLine) -> None:
     missing = cli.run("dropbox", "list", "/Missing")
     assert missing.code == 1
     assert "There is no folder /Missing" in missing.err
+    link = cli.run("dropbox", "list", "https://www.dropbox.com/scl/fo/a/b")
+    link.assert_message(2, "A path is needed, such as /Family. For a link, use: picsync list dropbox LINK")
 
 
 @pytest.mark.parametrize("rest", ["", "albums:\n", "albums: [{name: x}]\nmirrors: []\n"])

@@ -84,6 +84,15 @@ def test_a_scope_that_is_missing(cli: CommandLine) -> None:
     cli.run("organize").assert_message(
         3, "Organizing camera: Dropbox: the login does not have the permission `files.content.write`. Log in"
     )
+    found = cli.run("doctor")
+    assert found.code == 1
+    assert "problem  Dropbox: Dropbox: the login does not have the permission `files.content" in found.out
+    assert paths(cli) == {CAMERA, OTHER}
+
+
+def test_doctor_says_that_a_login_may_write_and_writes_nothing(cli: CommandLine) -> None:
+    write(cli, GOOD)
+    assert "ok       Dropbox: the login is accepted, and may write files." in cli.run("doctor").out
     assert paths(cli) == {CAMERA, OTHER}
 
 

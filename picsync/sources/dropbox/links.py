@@ -28,6 +28,8 @@ class FolderLink:
         """Parse a link; raises ValueError, which does not quote it."""
         url = web_address(text, _EXAMPLE, scheme="https")
         found = _FOLDER.fullmatch(url.path)
+        if url.host in _HOSTS and re.match(r"/home(/|$)", url.path):
+            raise ValueError("is the page of a folder of your own: write its path, such as `/Family/Frame`")
         if url.host not in _HOSTS or found is None:
             raise ValueError(f"must be a shared link of a folder in Dropbox, such as `{_EXAMPLE}`")
         mark = hashlib.sha256(f"{url.path}?{url.params.get('rlkey', '')}".encode()).hexdigest()[:8]

@@ -360,9 +360,13 @@ class DropboxStore:
             return None  # Dropbox itself still refuses what does not fit.
 
     async def examine(self) -> Sequence[Finding]:
-        """Check the login."""
+        """Check the login, and whether it may write: every rule with a store does.
+
+        An upload session that is never finished changes nothing, and Dropbox forgets it.
+        """
         await self._api.check_login()
-        return [Finding(Mark.OK, TITLE, "the login is accepted.")]
+        await self._api.start_session(close=True)
+        return [Finding(Mark.OK, TITLE, "the login is accepted, and may write files.")]
 
     async def aclose(self) -> None:
         """Close all connections."""

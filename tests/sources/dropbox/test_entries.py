@@ -48,6 +48,8 @@ def test_links_are_taken_as_people_paste_them_and_named_without_their_key(writte
         ("Family", "must begin with a slash"),
         ("/a/../b", "must not contain"),
         ("https://www.dropbox.com/scl/fi/abcdefgh/a.jpg?rlkey=topsecret", "shared link of a folder"),
+        ("https://www.dropbox.com/home/Family?preview=topsecret.jpg", "write its path"),
+        ("https://www.dropbox.com/homes/Family", "shared link of a folder"),
         ("https://evil.example/scl/fo/abcdefgh/x?rlkey=topsecret", "shared link of a folder"),
         ({"path": "/a", "link": LINK}, "either `path` or `link`"),
         ({}, "either `path` or `link`"),
