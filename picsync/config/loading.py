@@ -75,7 +75,8 @@ def load_config(
         shape = config_shape(known, named)
     elsewhere = dict.fromkeys(credentials_shape(logins).keys, FILE_NAME)
     config = validate(Config, tree, shape, problems, elsewhere=elsewhere, context=Checks(known))
-    return config.model_copy(update={"frames": with_places(config.frames, tree, "frames")})
+    config.remember_places(tree)
+    return config
 
 
 def read_entries(name: str, texts: Sequence[str], known: Known) -> tuple[Any, ...]:

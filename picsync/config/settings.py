@@ -9,10 +9,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import timedelta
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    model_validator,
+)
 
 from picsync.config.family import Family
 from picsync.config.frames import FrameEntries, FrameSettings, check_frames, frame_settings
@@ -22,7 +31,10 @@ from picsync.config.mirroring import MirrorRules
 from picsync.config.options import Interval, Options, listed
 from picsync.config.organizing import OrganizeRules
 from picsync.config.rules import AlbumRules
+from picsync.config.tree import FieldPath, Node, Place
+from picsync.core.errors import Problem
 from picsync.core.text import pasted
+from picsync.core.values import dataclass
 from picsync.http.addresses import emulator_address, web_address
 
 LEAST_EVERY = timedelta(seconds=10)
@@ -104,6 +116,13 @@ class Concurrency(Options):
         "uploads 3 concurrently, but 24 were observed to work.",
         examples=["3"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where values are written. Settings that differ only in that are equal."""
+
+    known: Mapping[FieldPath, Place] = field(default_factory=dict, compare=False)
 
 
 class Config(Options):
@@ -219,6 +238,8 @@ class Config(Options):
         examples=["http://127.0.0.1:8080"],
     )
 
+    _places: _Places = PrivateAttr(default_factory=_Places)
+
     @model_validator(mode="after")
     def _consistent(self, info: ValidationInfo) -> Config:
         if isinstance(info.context, Checks) and info.context.known.frames:
@@ -228,3 +249,14 @@ class Config(Options):
     def frame(self, name: str, accounts: Mapping[str, str]) -> FrameSettings:
         """Return the frame with this name; `accounts` has the kind of each account by name."""
         return frame_settings(self.frames, name, accounts)
+
+    def remember_places(self, tree: Node) -> None:
+        """Note where each value is written."""
+        self._places = _Places({path: node.place for path, node in tree.walk()})
+
+    def problem(self, path: FieldPath, message: str) -> Problem:
+        """Return a problem with the value at `path`, at its place or that of its nearest written parent."""
+        known = self._places.known
+        written = (path[:end] for end in range(len(path), 0, -1) if path[:end] in known)
+        root = Place(known[()].file if known else "picsync.yaml")
+        return next((known[each] for each in written), root).problem(path, message)

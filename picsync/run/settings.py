@@ -6,7 +6,6 @@ import importlib.util
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ from picsync.config import (
 )
 from picsync.config.family import FRAME as FAMILY_FRAME
 from picsync.config.kinds import AnyKind, Hook
-from picsync.config.named import Entry
 from picsync.config.openid import SECTION, OpenIdClient
 from picsync.config.rules import AlbumRule as ConfiguredRule
 from picsync.config.tree import FieldPath, Place
@@ -91,22 +89,18 @@ class Settings:
         used |= set(places_in_use(config))
         advice = "No rule uses it. Name it under a rule's `{}`, or remove it."
         found = [
-            _problem(entry, ("frames", name), advice.format("frames"))
-            for name, entry in config.frames.items()
+            config.problem(("frames", name), advice.format("frames"))
+            for name in config.frames
             if name not in frames
         ]
         found += [
-            _problem(
-                entry, ("accounts", name), advice.format("frames" if entry.kind in FRAMES else "sources")
+            (entry.place or Place("credentials.yaml")).problem(
+                ("accounts", name), advice.format("frames" if entry.kind in FRAMES else "sources")
             )
             for name, entry in self.credentials.named.items()
             if name not in used
         ]
         return found
-
-
-def _problem(entry: Entry, path: FieldPath, message: str) -> Problem:
-    return (entry.place or Place("picsync.yaml")).problem(path, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +123,29 @@ class SettingsFiles:
             message = (
                 f"is missing for {', '.join(without)}, while other rules have one. Set it at the top level."
             )
-            raise ConfigError([Problem(str(self.config), None, "every", message)])
+            raise ConfigError([config.problem(("every",), message)])
         news = config.family.notify if config.family is not None else None
         if news is not None and not (settings.intervals and config.notify):
             needs = "notify" if settings.intervals else "every"
             message = f"needs `{needs}` at the top level; doc/notifications.md has examples."
-            raise ConfigError([Problem(str(self.config), None, "family.notify", message)])
+            raise ConfigError(
+                [
+                    config.problem(
+                        (
+                            "family",
+                            "notify",
+                        ),
+                        message,
+                    )
+                ]
+            )
         if (
             settings.intervals
             and config.sentry is not None
             and importlib.util.find_spec("sentry_sdk") is None
         ):
             message = f"needs Sentry's library. {extra_advice('sentry')}"
-            raise ConfigError([Problem(str(self.config), None, "sentry", message)])
+            raise ConfigError([config.problem(("sentry",), message)])
         if settings.intervals and config.notify:
             from picsync.observe.notify import check_notify
 
@@ -326,7 +330,7 @@ def _openid(config: Config, credentials: Credentials) -> list[ConfigError]:
             "needs `web: {url: ...}`, the address at which people open the pages: the provider sends them"
             " back to it."
         )
-        lacking.append(ConfigError([Problem("picsync.yaml", None, "family.oidc", problem)]))
+        lacking.append(ConfigError([config.problem(("family", "oidc"), problem)]))
     account = credentials.account(SECTION)
     client = account.read(OpenIdClient)
     try:
@@ -375,20 +379,19 @@ def _require(config: Config, credentials: Credentials) -> None:
 
 def _unpairable(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
     """Yield an error for each rule that asks for pairs on a panel without room for them."""
-    place = next((entry.place for entry in config.frames.values() if entry.place), Place("picsync.yaml"))
     for number, album in enumerate(config.albums):
         for frame in album.frames:
             recipe = rendition_on(config, credentials.kinds, frame, album.rendition).recipe
             if not recipe.convert or not recipe.pair or may_pair(recipe):
                 continue
             own = album.rendition is not None and album.rendition.pair
-            where = ("albums", number, "rendition") if own else ("frames", frame, "rendition")
+            rule: FieldPath = ("albums", number) if own else ("frames", frame)
             panel = f"that of the frame `{frame}` is {recipe.panel}" if recipe.panel else "none is set"
             message = (
                 f"has `pair: true`, which needs a panel that is wider than it is high; {panel}. Set `panel`,"
                 " such as 1280x800, or remove `pair`."
             )
-            yield ConfigError([place.problem((*where, "pair"), message)])
+            yield ConfigError([config.problem((*rule, "rendition", "pair"), message)])
 
 
 def _filled(config: Config, credentials: Credentials) -> Iterator[tuple[FrameSettings, StorePlace]]:
@@ -415,7 +418,6 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
     filled: dict[str, StorePlace] = {}
     for frame, place in _filled(config, credentials):
         where = ("frames", frame.name)
-        entry = config.frames[frame.name]
         source = next((one for one in read if _reaches(one, place)), None)
         if source is not None:
             is_what = (
@@ -427,14 +429,14 @@ def _overlaps(config: Config, credentials: Credentials) -> Iterator[ConfigError]
                 f"{place} {is_what}: picsync would take the photos that it puts there for new ones. Choose a"
                 " directory outside of it."
             )
-            yield ConfigError([_problem(entry, where, message)])
+            yield ConfigError([config.problem(where, message)])
         for other, taken in filled.items():
             if _overlap(place, taken):
                 message = (
                     f"{place} overlaps with {taken}, the directory of the frame `{other}`."
                     " Choose another one."
                 )
-                yield ConfigError([_problem(entry, where, message)])
+                yield ConfigError([config.problem(where, message)])
         filled[frame.name] = place
 
 
@@ -456,7 +458,7 @@ def _listeners(config: Config) -> Iterator[ConfigError]:
             )
             if {name, other} == {"web", "webhooks"}:
                 message += " Or remove `webhooks.listen`: webhooks are then served on `web.listen`."
-            yield ConfigError([Problem("picsync.yaml", None, f"{name}.listen", message)])
+            yield ConfigError([config.problem((name, "listen"), message)])
         taken[name] = own
 
 
@@ -473,13 +475,13 @@ def _webhooks(config: Config, credentials: Credentials) -> Iterator[ConfigError]
     pages = any(FRAMES[entry.kind].pages for entry in config.frames.values())
     if config.webhooks.listen is None and config.web is None and not pages:
         message = 'needs an address to listen on, such as `listen: ":8091"`.'
-        yield ConfigError([Problem("picsync.yaml", None, "webhooks", message)])
+        yield ConfigError([config.problem(("webhooks",), message)])
     if not callers and config.webhooks.token is None:
         message = (
             "has no purpose: no rule reads from an account whose service calls webhooks, such as Dropbox."
             " Set a `token` for other services, or remove `webhooks`."
         )
-        yield ConfigError([Problem("picsync.yaml", None, "webhooks", message)])
+        yield ConfigError([config.problem(("webhooks",), message)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -518,7 +520,7 @@ def _sorted_frames(config: Config, credentials: Credentials) -> Iterator[ConfigE
                     f"{place} is in the folder that the rule `{rule.name}` of `organize` sorts: it would move"
                     " the photos of the frame. Choose another directory."
                 )
-                yield ConfigError([_problem(config.frames[frame.name], ("frames", frame.name), message)])
+                yield ConfigError([config.problem(("frames", frame.name), message)])
 
 
 def _mirrored(config: Config, credentials: Credentials) -> Iterator[ConfigError]:
@@ -538,20 +540,20 @@ def _mirrored(config: Config, credentials: Credentials) -> Iterator[ConfigError]
             for reach in _stored(album.sources)
         ]
     for number, mirror in enumerate(config.mirror):
-        where = Problem("picsync.yaml", None, f"mirror[{number}].to", "")
+        where: FieldPath = ("mirror", number, "to")
         for place, what in dict.fromkeys(filled):
             if _overlap(mirror.to, place):
                 message = (
                     f"is {mirror.to}, which overlaps with {place}, {what}: the mirror would delete its files."
                     " Choose another folder."
                 )
-                yield ConfigError([replace(where, message=message)])
+                yield ConfigError([config.problem(where, message)])
         if mirror.to.account == LOCAL and _meet(mirror.to.path, mirror.from_.path):
             message = (
                 f"is {mirror.to}, which by its symbolic links contains `from` ({mirror.from_}) or is in it."
                 " Choose another folder."
             )
-            yield ConfigError([replace(where, message=message)])
+            yield ConfigError([config.problem(where, message)])
 
 
 def _spools(config: Config) -> Iterator[ConfigError]:
@@ -561,7 +563,7 @@ def _spools(config: Config) -> Iterator[ConfigError]:
         for name, entries in album.sources.items():
             for entry in entries:
                 folders = list(_stored({name: [entry]}))
-                problem = Problem("picsync.yaml", None, f"albums[{number}].sources.{name}", "")
+                where = ("albums", number, "sources", name)
                 for other, its in seen.values():
                     both = ((one.place, two.place) for one in folders for two in its)
                     pair = next(
@@ -572,7 +574,7 @@ def _spools(config: Config) -> Iterator[ConfigError]:
                             f"has {pair[0]}, which overlaps with {pair[1]}, a folder of another spool. Rules"
                             " that share a spool need the same options for it; others need other folders."
                         )
-                        yield ConfigError([replace(problem, message=message)])
+                        yield ConfigError([config.problem(where, message)])
                 for rule in config.organize:
                     sorts = Reach(rule.from_, below=rule.recursive)
                     taken = next((one.place for one in folders if _reaches(sorts, one.place)), None)
@@ -581,7 +583,7 @@ def _spools(config: Config) -> Iterator[ConfigError]:
                             f"has {taken}, whose files the rule `{rule.name}` of `organize` would move away."
                             " Choose another folder."
                         )
-                        yield ConfigError([replace(problem, message=message)])
+                        yield ConfigError([config.problem(where, message)])
                 if folders:
                     seen[str(entry)] = (entry, folders)
 

@@ -124,6 +124,18 @@ def test_pairs_need_a_landscape_panel(
     assert said in message
 
 
+def test_a_rule_that_asks_for_pairs_in_vain_is_named_by_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = (folder / "picsync.yaml").read_text()
+    rule = "  select: {most: 2, exclude: screenshots}\n"
+    changed = config.replace(rule, rule + "  rendition:\n    pair: true\n")
+    (folder / "picsync.yaml").write_text(changed)
+    assert run(["plan"]) == 2
+    line = changed.splitlines().index("    pair: true") + 1
+    assert f"picsync.yaml:{line}: albums[0].rendition.pair: has `pair: true`" in capsys.readouterr().err
+
+
 def test_unknown_rule_is_a_usage_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["plan", "Bests", "--html", "plan.html"]) == 2
     assert "There is no rule 'Bests'. Did you mean `Best`? Known rules: Best, All." in capsys.readouterr().err
