@@ -61,11 +61,14 @@ class Pictures:
         return self._of(photo) / f"{size}.jpg"
 
     def has(self, photo: str) -> bool:
-        """Whether a photo's versions exist; blocks."""
-        return self._of(photo).is_dir()
+        """Whether a photo's versions exist; blocks. Raises StateError if the folder cannot be read."""
+        try:
+            return self._of(photo).is_dir()
+        except OSError as error:
+            raise self._failed(error) from error
 
     def all_of(self, photos: Iterable[str]) -> set[str]:
-        """Return those of the photos whose versions exist; blocks."""
+        """Return those of the photos whose versions exist; blocks. Raises StateError."""
         return {photo for photo in photos if self.has(photo)}
 
     async def make(self, photo: str, original: BinaryIO, kind: MediaKind = MediaKind.PHOTO) -> Made:
@@ -83,7 +86,7 @@ class Pictures:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
                 raise
         except OSError as error:
-            raise StateError(f"{self._folder}: {reason(error)}.", hint=remedy(error, self._folder)) from error
+            raise self._failed(error) from error
         return made
 
     async def remove(self, photo: str) -> None:
@@ -112,6 +115,9 @@ class Pictures:
                 await asyncio.to_thread(os.fsync, target.fileno())
                 source = target
         return Made(*(size or (None, None)))
+
+    def _failed(self, error: OSError) -> StateError:
+        return StateError(f"{self._folder}: {reason(error)}.", hint=remedy(error, self._folder))
 
     def _begin(self) -> Path:
         if not self._folder.is_dir():

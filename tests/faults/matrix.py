@@ -17,6 +17,7 @@ from picsync.frames.nixplay.client import DELETE_PHOTO, SET_CAPTION
 from picsync.http.retry import Operation
 from picsync.sources.google.library.source import OPERATIONS as GOOGLE
 from tests.faults.cells import Cell, Result
+from tests.faults.family_pages import gallery_cells
 from tests.faults.fault_kinds import FAULT_TYPES, LARGER_FAMILIES, FaultType
 from tests.faults.harness import FEW_ATTEMPTS, SHORT_S, SOURCE_ALBUMS, Harness, open_harness
 from tests.faults.in_dropbox import in_dropbox_cells
@@ -120,9 +121,10 @@ def request_cells() -> list[RequestCell]:
 
 
 def every_cell() -> list[Cell]:
-    """Return the whole matrix, in a fixed order: the cells of every kind in the registries, and of jobs."""
+    """Return the whole matrix, in a fixed order: of every kind in the registries, of jobs, of the family's
+    pages."""
     of_kinds = (cell for kind in kinds() for cell in trial_of(kind).cells())
-    return [*request_cells(), *of_kinds, *in_dropbox_cells()]
+    return [*request_cells(), *of_kinds, *in_dropbox_cells(), *gallery_cells()]
 
 
 async def _killed(cell: RequestCell, harness: Harness) -> int:
