@@ -1,6 +1,8 @@
 // Runs the send page's script without a browser: send.mjs SCRIPT URL COOKIE TOKEN FILE MEMORY [--direct] [--cut PART]
-// [--copies COUNT --until REQUESTS]
+// [--deaf | --leave] [--copies COUNT --until REQUESTS]
 // chooses a file, as a person does, and prints the requests and how it ended. MEMORY keeps what localStorage has.
+// With --deaf, the connection is lost before the answer to the first upload that is begun arrives; with --leave, too,
+// and then the page is closed.
 // With --copies, it chooses that many files of this content, and ends after so many requests.
 // With --cut, the connection is lost within the request number PART that sends bytes, and then the page is closed.
 import fs from 'node:fs';
@@ -13,6 +15,7 @@ const cut = number('--cut');
 const copies = number('--copies');
 const until = number('--until');
 const requests = [];
+let deaf = options.includes('--deaf') || options.includes('--leave');
 let sending = 0;
 let open = 0;
 let mostOpen = 0;
@@ -103,6 +106,12 @@ globalThis.XMLHttpRequest = class {
       this.status = this.answer.status;
       this.responseText = await this.answer.text();
       open -= 1;
+      if (deaf && this.method === 'POST') {
+        deaf = false;
+        if (options.includes('--leave')) finish('left');
+        this.onerror();
+        return;
+      }
     } catch (error) {
       open -= 1;
       if (sending === cut) finish('cut');

@@ -84,6 +84,23 @@ async def test_a_page_that_was_closed_in_a_tunnel_continues(
         assert stored("Family/clip.mov") == CONTENT
 
 
+@pytest.mark.parametrize(("opening", "options"), [(in_folder, []), (in_bucket, ["--direct"])])
+async def test_what_was_begun_without_an_answer_is_found_again(
+    tmp_path: Path, opening: Opening, options: list[str]
+) -> None:
+    need_npm("tus-js-client")
+    (tmp_path / "clip.mov").write_bytes(CONTENT)
+    async with opening(tmp_path) as (pages, stored, _):
+        left = await sent(pages, tmp_path, *options, "--leave")
+        assert (left["state"], left["kept"]) == ("left", 1)
+        again = await sent(pages, tmp_path, *options, "--deaf")
+        assert again["state"] == "arrived"
+        assert sum(each.split()[0] == "POST" for each in again["requests"]) >= 2
+        assert stored("Family/clip.mov") == CONTENT
+        uploads = (await pages.browsers[0].client.get("/api/uploads")).json()
+        assert [each["state"] for each in uploads] == ["ready"]
+
+
 async def test_ten_thousand_files_in_one_selection(tmp_path: Path) -> None:
     need_npm("tus-js-client")
     (tmp_path / "clip.mov").write_bytes(movie(6))

@@ -31,7 +31,11 @@ class Parts:
         return self._folder / upload
 
     def create(self, upload: str) -> None:
-        """Create an empty file, whose name outlasts a power failure."""
+        """Create an empty file, whose name outlasts a power failure.
+
+        What is there under that name is of an attempt that failed.
+        """
+        self.remove(upload)
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         os.close(os.open(self.path(upload), flags, SHARED_FILE))
         flush_folder(self._folder)

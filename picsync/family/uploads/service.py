@@ -59,6 +59,8 @@ MAX_RECEIVING = 500
 """Uploads of a person that have not arrived completely."""
 RESERVED_BYTES = 256 * 2**20
 """Room that uploads leave on the library's disk, for small versions and for other programs."""
+MAX_KEY = 100
+"""Characters of what an upload is called by its sender."""
 KEPT_FOR = timedelta(days=7)
 """How long an upload that does not continue is kept."""
 SETTLED_FOR = timedelta(days=400)
@@ -165,10 +167,12 @@ class Uploads:
         sha256: str = "",
         *,
         direct: bool = False,
+        key: str = "",
     ) -> Upload:
         """Begin an upload; a size of None is unknown, and then it cannot be continued later.
 
-        A `direct` one goes straight to the bucket.
+        A `direct` one goes straight to the bucket. With a `key`, text of the sender's own, repeating this is
+        safe: it returns the upload that was begun with the same key, whatever has arrived of it.
         """
         try:
             album = clean_album(album)
@@ -180,11 +184,13 @@ class Uploads:
             raise UploadError(Problem.TOO_LARGE, f"A file has at most {MAX_UPLOAD_BYTES // 2**30} GB.")
         if sha256 and (len(sha256) != 64 or set(sha256) - set("0123456789abcdef")):
             raise UploadError(Problem.INVALID, "The announced SHA-256 is not valid: 64 hexadecimal digits.")
+        if len(key) > MAX_KEY:
+            raise UploadError(Problem.INVALID, f"A key has at most {MAX_KEY} characters.")
         await self._require_open()
-        await self._require_room(size_bytes or 0)
         now = self._now()
         upload = Upload(
-            secrets.token_hex(16),
+            # Of the person, too, so that nobody gets another one's.
+            hashlib.sha256(f"{person} {key}".encode()).hexdigest()[:32] if key else secrets.token_hex(16),
             person,
             album,
             harmless(filename, _MAX_FILENAME) or "photo",
@@ -194,9 +200,19 @@ class Uploads:
             now,
             sha256,
         )
+        async with self._alone(upload.upload):
+            known = await self._known(upload.upload) if key else None
+            if known is None:
+                await self._require_room(size_bytes or 0)
+                await self._begin(upload, direct=direct)
+                return upload
+        if known.size_bytes not in (upload.size_bytes, -1):
+            raise UploadError(Problem.INVALID, "This key belongs to another file.", "Use another key.")
+        return known
 
+    async def _begin(self, upload: Upload, *, direct: bool) -> None:
         def work(connection: sa.Connection) -> None:
-            if rows.count_receiving(connection, person) >= MAX_RECEIVING:
+            if rows.count_receiving(connection, upload.person) >= MAX_RECEIVING:
                 raise UploadError(
                     Problem.TOO_MANY,
                     f"{MAX_RECEIVING} of your uploads have not arrived completely.",
@@ -214,14 +230,16 @@ class Uploads:
             raise
         if upload.size_bytes == 0:
             await self._arrived(upload)
-        return upload
 
     async def find(self, person: str, upload: str) -> Upload:
         """Return an upload of a person."""
-        found = await self._state.read(lambda connection: rows.find(connection, upload))
+        found = await self._known(upload)
         if found is None or found.person != person:
             raise UploadError(Problem.UNKNOWN, "There is no such upload.", "Begin again.")
         return found
+
+    async def _known(self, upload: str) -> Upload | None:
+        return await self._state.read(lambda connection: rows.find(connection, upload))
 
     async def _there(self, person: str, upload: str) -> Upload:
         """Return an upload of a person; UploadError, too, if its file was removed from the library since."""

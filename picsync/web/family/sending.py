@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import RedirectResponse, Response
 
 from picsync.family.people import Session
-from picsync.family.uploads.service import CHECKSUMS, KEPT_FOR, MAX_UPLOAD_BYTES, Uploads
+from picsync.family.uploads.service import CHECKSUMS, KEPT_FOR, MAX_KEY, MAX_UPLOAD_BYTES, Uploads
 from picsync.family.uploads.values import Problem, Upload, UploadError, UploadState
 from picsync.web.assets import assets_of
 from picsync.web.family.errors import Refusal
@@ -326,6 +326,9 @@ class NewUpload(BaseModel):
     album: str = Field("", max_length=300)
     size_bytes: int = Field(ge=1, le=MAX_UPLOAD_BYTES)
     sha256: str = Field("", max_length=64)
+    key: str = Field(
+        "", max_length=MAX_KEY, description="Text of your own; repeating it finds the upload that was begun."
+    )
 
 
 @_api.post("/direct", status_code=201)
@@ -336,7 +339,13 @@ async def begin_direct(wanted: NewUpload, session: Member, services: Served) -> 
         raise Refusal(404, "The library is no bucket.", "Send by tus.")
     album = wanted.album or (await uploads.albums() or ["Family"])[0]
     upload = await uploads.create(
-        person, album, wanted.filename, wanted.size_bytes, wanted.sha256.lower(), direct=True
+        person,
+        album,
+        wanted.filename,
+        wanted.size_bytes,
+        wanted.sha256.lower(),
+        direct=True,
+        key=wanted.key,
     )
     return await _direct(uploads, person, upload.upload)
 
@@ -422,7 +431,9 @@ async def tus_create(request: Request, session: Member, services: Served) -> Res
     size = _whole_number(request, "Upload-Length")
     album = told.get("album", "") or (await uploads.albums() or ["Family"])[0]
     name = told.get("filename") or told.get("name", "")
-    upload = await uploads.create(person, album, name, size, told.get("sha256", "").lower())
+    upload = await uploads.create(
+        person, album, name, size, told.get("sha256", "").lower(), key=told.get("key", "")
+    )
     headers = {"Location": f"/api/uploads/tus/{upload.upload}", **_expires(upload)}
     if request.headers.get("Content-Type", "") == _TUS_TYPE:
         headers["Upload-Offset"] = str(await _append(request, uploads, person, upload.upload, 0))

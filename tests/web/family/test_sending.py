@@ -99,6 +99,31 @@ async def test_a_block_counts_only_with_the_right_checksum(tmp_path: Path, algor
         assert (await tus.append(location, 100, b"", **{"Upload-Checksum": "md5 AA=="})).status_code == 400
 
 
+async def test_an_upload_that_is_begun_again_by_its_key_is_the_same(tmp_path: Path) -> None:
+    content = photo(5)
+    async with (
+        serve(tmp_path) as pages,
+        await pages.signed_in("Anna") as browser,
+        await pages.signed_in("Ben") as other,
+    ):
+        tus, of_other = await Tus.of(browser), await Tus.of(other)
+        begun = await asyncio.gather(*(tus.create("a.jpg", len(content), key="mine") for _ in range(5)))
+        [location] = {each.headers["Location"] for each in begun}
+        assert (await of_other.create("a.jpg", len(content), key="mine")).headers["Location"] != location
+        assert (await tus.create("a.jpg", len(content) + 1, key="mine")).status_code == 400
+        assert (await tus.create("a.jpg", len(content), key="m" * 101)).status_code == 400
+        assert (await tus.append(location, 0, content[:50])).status_code == 204
+        assert (await tus.create("a.jpg", len(content), key="mine")).headers["Location"] == location
+        assert (await tus.offset(location)).headers["Upload-Offset"] == "50"
+        assert (await tus.append(location, 50, content[50:])).status_code == 204
+        upload = location.rpartition("/")[2]
+        assert [each["id"] for each in (await browser.client.get("/api/uploads")).json()] == [upload]
+        [done] = await settled(pages, upload)
+        assert done.state is UploadState.READY
+        assert (await tus.create("a.jpg", len(content), key="mine")).headers["Location"] == location
+    assert len(names(tmp_path / "library/.picsync-incoming")) == 1, "that of the other person"
+
+
 async def test_lies_are_refused_and_lose_nothing(tmp_path: Path) -> None:
     content = photo(4)
     async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:

@@ -26,15 +26,15 @@ const token = document.querySelector('meta[name="form-token"]').content;
 function recall(key) {
   try {
     const found = JSON.parse(localStorage.getItem(PREFIX + key));
-    return found && Date.now() - found.at < KEPT_MS ? found.url : null;
+    return found && Date.now() - found.at < KEPT_MS ? found : null;
   } catch (error) {
     return null;
   }
 }
 
-function remember(key, url) {
+function remember(key, known) {
   try {
-    if (url) localStorage.setItem(PREFIX + key, JSON.stringify({ url, at: Date.now() }));
+    if (known) localStorage.setItem(PREFIX + key, JSON.stringify({ ...known, at: Date.now() }));
     else localStorage.removeItem(PREFIX + key);
   } catch (error) {
     // Without storage, uploads cannot continue after the page was closed.
@@ -71,7 +71,7 @@ function add(files, album) {
   const known = new Set(entries.filter((entry) => entry.state !== "failed").map((entry) => entry.key));
   for (const file of files) {
     const entry = {
-      file, album, offset: 0, state: "waiting", why: "", url: null, id: null, request: null, shared: file.shared || null,
+      file, album, offset: 0, state: "waiting", why: "", url: null, asked: null, id: null, request: null, shared: file.shared || null,
       key: [album, file.name, file.size, file.lastModified].join("|"),
     };
     if (known.has(entry.key)) continue;
@@ -120,7 +120,11 @@ async function send(entry) {
   const way = "direct" in form.dataset && entry.file.size ? straight : tus;
   for (let tried = 0; ;) {
     try {
-      if (!entry.url) entry.url = recall(entry.key);
+      if (!entry.url) {
+        const known = recall(entry.key) || {};
+        entry.url = known.url || null;
+        entry.asked = known.asked || entry.asked;
+      }
       if (entry.url) await way.resume(entry);
       if (!entry.url) await way.create(entry);
       while (entry.offset < entry.file.size) {
@@ -146,22 +150,35 @@ async function send(entry) {
 
 function forget(entry) {
   remember(entry.key, null);
-  entry.url = null;
+  entry.url = entry.asked = null;
   move(entry, 0);
+}
+
+// The name under which an upload is asked for: if the answer is lost, asking again finds it.
+function ask(entry) {
+  if (!entry.asked) {
+    entry.asked = Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
+    if (entry.file.size) remember(entry.key, { asked: entry.asked });
+  }
+  return entry.asked;
+}
+
+function begun(entry, url) {
+  entry.url = url;
+  if (entry.file.size) remember(entry.key, { url, asked: entry.asked });
 }
 
 const tus = { create, resume, append };
 
 async function create(entry) {
-  const told = { filename: entry.file.name, album: entry.album, filetype: entry.file.type };
+  const told = { filename: entry.file.name, album: entry.album, filetype: entry.file.type, key: ask(entry) };
   const metadata = Object.keys(told).map((key) => `${key} ${base64(told[key])}`).join(",");
   const answer = await call("POST", "/api/uploads/tus", {
     ...TUS, "Upload-Length": String(entry.file.size), "Upload-Metadata": metadata,
   });
   if (answer.status !== 201) throw refusal(answer);
-  entry.url = answer.header("Location");
+  begun(entry, answer.header("Location"));
   move(entry, 0);
-  if (entry.file.size) remember(entry.key, entry.url);
 }
 
 async function resume(entry) {
@@ -187,8 +204,7 @@ async function append(entry) {
   if (answer.status === 204) {
     move(entry, Number(answer.header("Upload-Offset")));
   } else if (answer.status === 404 || answer.status === 410) {
-    remember(entry.key, null);
-    entry.url = null;
+    forget(entry);
     throw new Error(answer.text);
   } else if ([409, 423, 429, 460].includes(answer.status) || (answer.status >= 500 && answer.status !== 507)) {
     throw new Error(answer.text);
@@ -200,12 +216,11 @@ async function append(entry) {
 // Straight to the bucket: picsync says which parts are missing, and where each of them goes.
 const straight = {
   async create(entry) {
-    const wanted = { filename: entry.file.name, album: entry.album, size_bytes: entry.file.size };
+    const wanted = { filename: entry.file.name, album: entry.album, size_bytes: entry.file.size, key: ask(entry) };
     const answer = await call("POST", DIRECT, { "Content-Type": "application/json" }, JSON.stringify(wanted));
     if (answer.status !== 201) throw refusal(answer);
     const found = JSON.parse(answer.text);
-    entry.url = `${DIRECT}/${found.id}`;
-    remember(entry.key, entry.url);
+    begun(entry, `${DIRECT}/${found.id}`);
     entry.missing = found.missing;
     move(entry, found.received_bytes);
   },
