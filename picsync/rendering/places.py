@@ -4,7 +4,8 @@ The cities are those of GeoNames, from a package that is an extra. Reading them 
 a worker, and only for captions with a place.
 
 The list also has districts, as if they were cities: without more ado, a photo of the Eiffel Tower would be
-from Passy. Nothing in the list tells them from cities, but their size and place do.
+from Passy. Their size and place tell most of them from cities, and other names such as Berlin-Kladow some
+more.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ their neighbours outside."""
 _DISTRICT = 8
 """A city inside one of so many times its inhabitants is a district of it. Offenbach, at a fifth of Frankfurt,
 is a city; the largest arrondissements of Paris have a ninth."""
+_TWIN = 2
+"""A place whose other name begins with that of a city is no district unless the city is so many times larger:
+Bīna-Etāwa are two towns."""
 _KM_PER_DEGREE = 111.2
 
 
@@ -35,6 +39,8 @@ class _City(NamedTuple):
     inhabitants: int
     region: str
     """Country and state; a district is in the same one as its city."""
+    parents: tuple[str, ...] = ()
+    """What its other names have before a hyphen and its name."""
 
     @property
     def radius_km(self) -> float:
@@ -62,8 +68,11 @@ def _whole(place: _City) -> _City:
         city
         for km, city in around
         if city.region == place.region
-        and city.inhabitants >= _DISTRICT * place.inhabitants
-        and km <= city.radius_km
+        and (
+            city.inhabitants >= _TWIN * place.inhabitants
+            if city.name in place.parents
+            else city.inhabitants >= _DISTRICT * place.inhabitants and km <= city.radius_km
+        )
     )
     return max(cities, key=lambda city: city.inhabitants, default=place)
 
@@ -98,6 +107,11 @@ def _cities() -> tuple[list[_City], list[float]]:
             one["name"],
             max(int(one["population"]), MIN_INHABITANTS),
             intern(f"{one['countrycode']} {one['admin1code']}"),
+            tuple(
+                intern(other.removesuffix(end))
+                for other in one["alternatenames"]
+                if other.endswith(end := f"-{one['name']}")
+            ),
         )
         for one in listed
     )

@@ -29,6 +29,8 @@ def test_the_nearest_city(latitude: float, longitude: float, name: str) -> None:
     [
         (52.5163, 13.3777, "Berlin"),  # the Brandenburg Gate, in the district of Mitte
         (52.4456, 13.5745, "Berlin"),  # Köpenick, at its edge
+        (52.4217, 13.1656, "Berlin"),  # Wannsee, next to Berlin-Kladow
+        (53.5500, 9.9300, "Hamburg"),  # Altona, with 250,000 inhabitants
         (48.8584, 2.2945, "Paris"),  # the Eiffel Tower, in Passy
         (48.8421, 2.2923, "Paris"),  # Vaugirard, a district of 230,000
         (51.4779, -0.0015, "London"),  # Greenwich
@@ -50,6 +52,7 @@ def test_districts_are_part_of_their_city(latitude: float, longitude: float, nam
         (48.2489, 11.6511, "Garching"),
         (48.8049, 2.1204, "Versailles"),
         (50.1006, 8.7665, "Offenbach"),
+        (24.1966, 78.2022, "Etāwa"),  # a twin town of Bīna
         (49.4772, 10.9893, "Fürth"),
         (35.5300, 139.7000, "Kawasaki"),  # in another prefecture than Tokyo
         (37.8044, -122.2708, "Oakland"),
