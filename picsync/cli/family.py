@@ -51,9 +51,18 @@ def invite(name: str, role: str | None, *, email: str | None, config: Path, cach
     """
     settings = _config(config)
     with loading():
-        from picsync.family.people import EmailTakenError, Role, TooManyPeopleError, clean_email
+        from picsync.family.people import (
+            EmailTakenError,
+            LastAdministratorError,
+            Role,
+            TooManyPeopleError,
+            clean_email,
+        )
 
     if email:
+        provider = settings.family.oidc if settings.family else None
+        if provider is None or not provider.by_email:
+            raise click.UsageError("picsync.yaml has no `byEmail: true` below `family.oidc`.")
         try:
             clean_email(email)
         except ValueError as error:
@@ -66,6 +75,10 @@ def invite(name: str, role: str | None, *, email: str | None, config: Path, cach
         made = with_people(cache, work)
     except (EmailTakenError, TooManyPeopleError) as error:
         raise click.ClickException(f"Nobody was invited: {error}.") from error
+    except LastAdministratorError as error:
+        raise click.ClickException(
+            f"Nothing was changed: {error}. Make somebody else an administrator first."
+        ) from error
     except ValueError as error:
         raise click.UsageError(f"NAME cannot be used: {error}.") from error
     print_link(settings, f"join/{made.token}")

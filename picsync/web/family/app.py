@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,9 +49,28 @@ _ROUTERS = (
 _log = logging.getLogger("picsync.web")
 
 
+class _Application(FastAPI):
+    """Answers requests that are too large as it answers others; the library would do so in plain text."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        replaced = False
+
+        async def answer(message: Message) -> None:
+            nonlocal replaced
+            if replaced:
+                return
+            if message["type"] == "http.response.start" and _is_from_the_library(message):
+                replaced = True
+                await _too_large(Request(scope))(scope, receive, send)
+            else:
+                await send(message)
+
+        await super().__call__(scope, receive, answer)
+
+
 def application(services: Services) -> FastAPI:
     """Return the application; it sends nothing and opens nothing."""
-    app = FastAPI(
+    app = _Application(
         title="picsync: the family's pages",
         version=version("picsync"),
         openapi_url="/api/openapi.json",
@@ -167,6 +186,25 @@ async def _http_error(request: Request, error: Any) -> Response:
     return _answer(
         request, error.status_code, message.get(error.status_code, str(error.detail)), headers=error.headers
     )
+
+
+def _is_from_the_library(start: Message) -> bool:
+    """Whether a response says in plain text that a request is too large."""
+    kind = Headers(raw=start["headers"]).get("Content-Type", "")
+    return start["status"] == HTTPStatus.REQUEST_ENTITY_TOO_LARGE and kind.startswith("text/plain")
+
+
+def _too_large(request: Request) -> Response:
+    response = _answer(
+        request,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "This is too large.",
+        f"Nothing was changed. Photos are sent on the page Send; anything else has at most"
+        f" {MAX_BODY_BYTES // 1024} kB.",
+    )
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
 
 
 async def _invalid(request: Request, error: Any) -> Response:

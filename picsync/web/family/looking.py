@@ -189,9 +189,10 @@ async def show_photo(
     within: str | None = None,
     *,
     problem: str = "",
+    typed: tuple[str, str] | None = None,
     link: str = "",
 ) -> Response:
-    """Return a photo's page."""
+    """Return a photo's page; `typed` is a caption and tags that were not stored."""
     seen = await _seen(services, session, photo, within)
     standing = await services.ratings.standing(photo)
     beaten = await services.photos.find_all(seen.results.beaten)
@@ -213,6 +214,7 @@ async def show_photo(
         suffix=f"?in={quote(within)}" if within is not None else "",
         most=MAX_CAPTION,
         problem=problem,
+        typed=typed or (seen.photo.text, ", ".join(seen.tags)),
         link=link,
         shares=await services.shares.valid(ShareKind.PHOTO, photo),
         ratio=ratio,
@@ -255,7 +257,9 @@ async def write(
     try:
         words, labels = clean_caption(caption), clean_tags(tags)
     except ValueError as error:
-        return await show_photo(request, session, services, photo, problem=f"Not stored: {error}.")
+        return await show_photo(
+            request, session, services, photo, problem=f"Not stored: {error}.", typed=(caption, tags)
+        )
     if not await services.looking.describe(photo, caption=words, tags=labels, by=session.person.person):
         raise no_photo()
     return RedirectResponse(f"/photo/{quote(photo)}", 303)
