@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 RECORD = ".picsync-done.txt"
@@ -22,6 +22,21 @@ def read_record(content: bytes) -> dict[str, datetime]:
         if isinstance(name, str) and moment.tzinfo is not None:
             found[name] = moment
     return found
+
+
+def recorded(since: Mapping[str, datetime], paths: Iterable[str], now: datetime) -> dict[str, datetime]:
+    """Return since when each of the files at `paths` is done: as it is known, or since `now`.
+
+    A clock can be wrong, such as that of a machine without a battery before it has asked for the time. If
+    most of the known times are later than `now`, the clock is behind: new files get the latest known time,
+    and do not leave the album early. Otherwise the clock was ahead before: times later than `now` become
+    `now`.
+    """
+    later = sum(moment > now for moment in since.values())
+    if 2 * later > len(since):
+        latest = max(since.values())
+        return {path: since.get(path, latest) for path in paths}
+    return {path: min(since.get(path, now), now) for path in paths}
 
 
 def write_record(record: Mapping[str, datetime]) -> bytes:

@@ -61,7 +61,7 @@ class InboxSource:
         self._own_folder = own_folder
         self._sleep = sleep
         self._spools = {
-            album_id: Spool(entry, stores[entry.done.account], owner=self._owner, now=now)
+            album_id: Spool(entry, stores[entry.done.account], owner=self._owner, sleep=sleep, now=now)
             for album_id, entry in entries.items()
         }
         self._listed = dict.fromkeys(self._spools, 0)

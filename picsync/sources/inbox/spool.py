@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -21,8 +21,9 @@ from picsync.core.places import MAX_NAME_BYTES, fold, join, with_suffix
 from picsync.core.skipping import skipped_file, skipped_folder
 from picsync.core.values import dataclass
 from picsync.media.formats import promised
+from picsync.observe.words import counted
 from picsync.sources.inbox.options import InboxEntry
-from picsync.sources.inbox.record import MAX_RECORD_BYTES, RECORD, read_record, write_record
+from picsync.sources.inbox.record import MAX_RECORD_BYTES, RECORD, read_record, recorded, write_record
 from picsync.stores.base import (
     ChangedError,
     ConflictError,
@@ -83,6 +84,7 @@ class Spool:
         store: Store,
         *,
         owner: Callable[[], str],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """`owner` names this installation; it is asked for when there is something to take in."""
@@ -94,6 +96,7 @@ class Spool:
         self.remarks: list[str] = []
         """What the last listing has to say."""
         self._owner = owner
+        self._sleep = sleep
         self._now = now
         self._incoming = FolderContents(store, entry.incoming.path)
         self._work = FolderContents(store, entry.work.path)
@@ -124,7 +127,10 @@ class Spool:
         return self._files.values()
 
     async def look(self) -> None:
-        """Bring the album up to date; take in what has arrived if `takes_in`. Raises as the store does."""
+        """Bring the album up to date; take in what has arrived if `takes_in`. Raises as the store does.
+
+        Then it also waits, once, for files that are still being written.
+        """
         self.remarks = []
         if not self._joined:
             apart = await self.store.one_volume([place.path for place in self.entry.folders])
@@ -136,6 +142,13 @@ class Spool:
                 )
         await self._look_at_all()
         self._joined = True
+        if self.takes_in and self._being_written():
+            await self._sleep(self.store.capabilities.quiet_s)
+            await self._look(self._incoming)
+        if waiting := self._being_written():
+            more = f" and {counted(len(waiting) - 1, 'other file')}" if len(waiting) > 1 else ""
+            what = f"{waiting[0].name}{more} in {self.entry.incoming}"
+            self.remarks.append(f"{what}: still being written; a later cycle looks again.")
         try:
             if self.takes_in:
                 await self._take_in()
@@ -198,11 +211,17 @@ class Spool:
 
     def _arrived(self) -> list[Entry]:
         """Return what is to be taken in."""
-        return [
-            entry
-            for entry in self._incoming.files()
-            if entry.settled and not skipped_file(entry.name) and not entry.name.endswith(REASON)
-        ]
+        return [entry for entry in self._put_there() if entry.settled]
+
+    def _being_written(self) -> list[Entry]:
+        """Return what is to be taken in once it is complete."""
+        waiting = (entry for entry in self._put_there() if not entry.settled)
+        return sorted(waiting, key=lambda entry: entry.name)
+
+    def _put_there(self) -> Iterator[Entry]:
+        for entry in self._incoming.files():
+            if not skipped_file(entry.name) and not entry.name.endswith(REASON):
+                yield entry
 
     def _unfinished(self) -> list[Entry]:
         """Return what is in `work` and has not failed."""
@@ -289,8 +308,12 @@ class Spool:
         if not self._owned:
             # Since the listing, somebody else may have finished what was in `work`.
             self._owned = True
+            complete = {entry.key: entry.rev for entry in arrived}
             await self._look_at_all()
-            arrived = self._arrived()
+            # A file whose time is in the future would have to be waited for once more.
+            arrived = [
+                entry for entry in self._put_there() if entry.settled or complete.get(entry.key) == entry.rev
+            ]
         failed = await self._claim(arrived) if arrived else None
         for entry in self._unfinished():
             if promised(entry.name) is None:
@@ -442,8 +465,7 @@ class Spool:
 
     async def _write_record(self) -> None:
         """Record what is in `done` now; if somebody else does so too, the next listing sees it."""
-        now = self._now()
-        since = {path: self._since.get(path, now) for path in self._media_done()}
+        since = recorded(self._since, self._media_done(), self._now())
         text = write_record(since).decode()
         try:
             if self._record is None:

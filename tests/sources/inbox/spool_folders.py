@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -63,13 +64,19 @@ class SpoolFolders:
         file.write_bytes(data or JPEG + path.encode())
         return file
 
-    def source(self, *others: InboxEntry, store: LocalStore | None = None) -> InboxSource:
+    def source(
+        self,
+        *others: InboxEntry,
+        store: LocalStore | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> InboxSource:
         entries = {str(entry): entry for entry in (self.entry, *others)}
         roots = [place.path for entry in entries.values() for place in entry.folders]
         source = InboxSource(
             entries,
             {"local": store or LocalStore(roots, quiet_s=self.entry.quiet.total_seconds())},
             own_folder=self.own,
+            sleep=sleep,
             now=lambda: self.now,
         )
         self.opened.append(source)

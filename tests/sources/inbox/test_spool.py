@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from picsync.core.events import CycleOutcome, CycleReport
 from picsync.core.plan import Rule
 from picsync.sources.inbox.source import InboxSource
 from picsync.sources.inbox.spool import jobs_named
+from picsync.stores.local.store import LocalStore
 from picsync.sync.cycle import run_cycle
 from picsync.sync.rule import AlbumRule
 from picsync.sync.settling import Settling
@@ -240,6 +241,69 @@ async def test_keep_counts_from_the_move_to_done(spooling: Spooling, tmp_path: P
     await folders.close()
 
 
+async def test_keep_outlasts_a_clock_that_is_wrong_for_a_while(tmp_path: Path) -> None:
+    folders = SpoolFolders(tmp_path / "kept", tmp_path / "own", keep="90d")
+    source = folders.source()
+
+    async def album(*new: str) -> list[str]:
+        for name in new:
+            folders.put(f"done/{name}.jpg")
+        return sorted(item.filename[0] for item in (await folders.taken_in(source)).items)
+
+    assert await album("a", "b", "c") == ["a", "b", "c"]
+    folders.later(days=-2000)
+    assert await album("d") == ["a", "b", "c", "d"]
+    folders.later(days=2000 + 89)
+    assert await album() == ["a", "b", "c", "d"]
+    folders.later(days=2)
+    assert await album("e", "f", "g") == ["e", "f", "g"]
+    folders.later(days=2000)
+    assert await album("h") == ["h"]
+    folders.later(days=-2000)
+    assert await album("i") == ["e", "f", "g", "h", "i"]
+    folders.later(days=91)
+    assert await album() == []
+    await folders.close()
+
+
+class Clocked:
+    """A monotonic clock that only waiting moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.meanwhile: list[Callable[[], object]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        for each in self.meanwhile:
+            each()
+
+
+async def test_a_listing_waits_once_for_files_that_are_still_being_written(tmp_path: Path) -> None:
+    folders, clock = SpoolFolders(tmp_path / "spool", tmp_path / "own", quiet="10s"), Clocked()
+    roots = [place.path for place in folders.entry.folders]
+    store = LocalStore(roots, quiet_s=10.0, sleep=clock.sleep, clock=lambda: clock.now_s)
+    source = folders.source(store=store, sleep=clock.sleep)
+    growing = folders.put("incoming/growing.jpg")
+    folders.put("incoming/a.jpg")
+    os.utime(folders.put("incoming/b.jpg.part"), (0, 0))
+    clock.meanwhile.append(lambda: growing.write_bytes(growing.read_bytes() + b"more"))
+
+    seen = await source.list(folders.album_id)
+    assert (clock.now_s, seen.items) == (1000.0, ())
+    assert seen.note.startswith(f"a.jpg and 1 other file in {folders.root / 'incoming'}: still being written")
+    found = await folders.taken_in(source)
+    assert clock.now_s == 1010.0
+    assert [item.filename for item in found.items] == ["a.jpg"]
+    assert found.note.startswith(f"growing.jpg in {folders.root / 'incoming'}: still being written")
+    clock.meanwhile.clear()
+    found = await folders.taken_in(source)
+    assert sorted(item.filename for item in found.items) == ["a.jpg", "growing.jpg"]
+    assert (clock.now_s, found.note) == (1020.0, "")
+    assert folders.names("incoming") == ["b.jpg.part"]
+    await folders.close()
+
+
 async def test_items_that_are_not_chosen_are_done(spooling: Spooling) -> None:
     for name in ("a", "b"):
         spooling.folders.put(f"incoming/{name}.jpg", jpeg(name))
@@ -266,17 +330,6 @@ async def test_a_long_name_is_shortened_so_that_its_reason_has_one(spooling: Spo
     await spooling.cycle()
     names = ["b" * 240 + ".jpg", "ä" * 120 + ".jpg"]
     assert spooling.names() == [[], sorted([*names, *(f"{name}.reason.txt" for name in names)]), []]
-
-
-async def test_files_that_are_still_written_wait(tmp_path: Path) -> None:
-    folders = SpoolFolders(tmp_path / "spool", tmp_path / "own", quiet="10s")
-    folders.put("incoming/a.jpg")
-    old = folders.put("incoming/b.jpg.part")
-    os.utime(old, (0, 0))
-    source = folders.source()
-    assert (await folders.taken_in(source)).items == ()
-    assert folders.names("incoming") == ["a.jpg", "b.jpg.part"]
-    await folders.close()
 
 
 async def test_a_file_that_has_just_moved_on_stays_listed_after_a_restart(tmp_path: Path) -> None:
