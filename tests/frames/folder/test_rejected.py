@@ -86,6 +86,27 @@ async def test_a_file_that_never_appeared_is_no_request(folder: Path) -> None:
     assert rejection.digest == photos[1].digest, "a look has seen the other files"
 
 
+async def test_a_photo_that_was_written_again_under_another_name_is_no_request(folder: Path) -> None:
+    await filled(folder, 6)
+    frame = opened(folder)
+    album = await frame.create_album("Trip")
+    await frame.arrange(album, (await frame.photos(album)).items[::-1])
+    first = (await frame.photos(album)).items[-1]
+    content = (folder / first.photo_id).read_bytes()
+    delete(folder, [first])
+    # The cycle that has not decided yet what that means sends it again, without its number.
+    await frame.upload(album, rendition(content), upcoming=1)
+    [new] = [each for each in (await frame.photos(album)).items if each.digest == first.digest]
+    assert new.photo_id != first.photo_id
+    found = await looked(folder)
+    assert (found.items, found.new, found.lost) == ((), (), 0)
+    assert await looked(folder) == found
+    assert len((await opened(folder).photos(album)).items) == 6
+    # A photo that is nowhere is still one.
+    delete(folder, [new])
+    assert [each.digest for each in (await looked(folder)).new] == [first.digest]
+
+
 async def test_nothing_is_decided_while_files_are_being_deleted(folder: Path) -> None:
     photos = await filled(folder, 10)
     delete(folder, photos[:2])
