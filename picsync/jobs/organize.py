@@ -403,7 +403,8 @@ class OrganizeJob(PassJob):
                 Intent(Move(entries[move.file.path], move.to, secrets.token_hex(8)), move.unit)
                 for move in batch
             )
-            moved = await self._move(Note(self._when(), intents))
+            note = Note(self._when(), intents)
+            moved = await self._move(note)
             fatal: PicsyncError | None = None
             for each in moved:
                 path = each.move.entry.path
@@ -418,20 +419,20 @@ class OrganizeJob(PassJob):
                         progress.left[Left.UNSETTLED] += 1  # Another program was faster.
                     case error:
                         self._fail(path, error, progress)
+            # What was moved is counted, even if its lines cannot be written now.
+            await self._log(note, [(each.move, each.entry.path) for each in moved if each.entry is not None])
+            await asyncio.to_thread(self._journal.clear)
             if fatal is not None:
                 raise fatal
         return conflicts
 
     async def _move(self, note: Note) -> Sequence[Moved]:
-        """Move one batch, and write its lines to the log."""
+        """Note and move one batch; the note stays until the log has its lines."""
         await asyncio.to_thread(self._journal.write, note)
         moved = await self._move_in_order(note.intents)
         for each in moved:
             if each.entry is not None:
                 self._context.emit(FileMoved(self.name, each.move.entry.path, each.entry.path))
-        happened = [(each.move, each.entry.path) for each in moved if each.entry is not None]
-        await self._log(note, happened)
-        await asyncio.to_thread(self._journal.clear)
         return moved
 
     async def _move_in_order(self, intents: Sequence[Intent]) -> Sequence[Moved]:

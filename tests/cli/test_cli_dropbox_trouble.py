@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from picsync.emulators.dropbox import ALL_SCOPES, File
+from picsync.emulators.google.content import read_all
 from tests.cli.command_line import CommandLine
 from tests.pictures import jpeg
 
@@ -126,3 +127,56 @@ def test_rules_that_would_sort_files_twice_start_nothing(
     write(cli, *rules)
     cli.run("organize").assert_message(2, message)
     assert paths(cli) == {CAMERA, OTHER}
+
+
+def test_a_full_dropbox(cli: CommandLine) -> None:
+    """What only moves files goes on; each rule that has to write says so once, and goes on later."""
+    dropbox, root = cli.world.dropbox, cli.folder
+    for name in ("mirrored", "usb"):
+        (root / name).mkdir()
+    (root / "mirrored/a.bin").write_bytes(bytes(1_000))
+    cli.on_loop(put(cli, CAMERA, OTHER, "/In/item.jpg", "/In/bad.jpg"))
+    bad = dropbox.find("/In/bad.jpg")
+    assert isinstance(bad, File)
+    dropbox.put("/In/bad.jpg", b"no picture")
+    for folder in ("/Work", "/Done", "/Backup", "/Logs"):
+        dropbox.create_folder(folder)
+    rules = {
+        "emulator": cli.server.url,
+        "organize": [
+            {"name": "logged", "from": "dropbox:/Camera", "to": "dropbox:/Sorted/{year}",
+             "log": "dropbox:/Logs/picsync.txt"},
+            {"name": "other", "from": "dropbox:/Other", "to": "dropbox:/Else/{year}"},
+        ],
+        "mirror": [{"name": "backup", "from": str(root / "mirrored"), "to": "dropbox:/Backup/mirrored",
+             "quiet": "0s"}],
+        "frames": {"usb": {"kind": "folder", "path": str(root / "usb")}},
+        "albums": [
+            {"name": "Spool", "frames": "usb", "rendition": "original", "sources": {
+                "inbox": {"incoming": "dropbox:/In", "work": "dropbox:/Work", "done": "dropbox:/Done"}}},
+        ],
+    }  # fmt: skip
+    cli.config.write_text(json.dumps(rules), "utf-8")
+    grant = dropbox.log_in(ALL_SCOPES)
+    login = {"app_key": grant.app.key, "refresh_token": grant.refresh_token}
+    cli.credentials.write_text(json.dumps({"dropbox": login}), "utf-8")
+    dropbox.options.space_bytes = dropbox.owner.tree.used_bytes
+    moved = "Organizing logged: 1 file moved"
+    for expected in (moved, "Organizing logged: nothing was moved"):
+        full = cli.run("sync", "--once")
+        assert (full.code, full.err.count("this Dropbox is full. Delete files")) == (1, 3), full.err
+        for subject in ("Organizing logged", "Mirror backup", "inbox album dropbox:/In"):
+            assert full.err.count(f"{subject}: Dropbox upload: this Dropbox is full") == 1, full.err
+        assert expected in full.err
+        assert paths(cli) == {"/Sorted/2024/2024-05-11 05.42.10.jpg", SORTED, "/In/item.jpg", "/In/bad.jpg"}
+        assert list((root / "usb").glob("*.jpg")) == []
+    dropbox.options.space_bytes = 2**30
+    done = cli.run("sync", "--once")
+    assert (done.code, "full" in done.err) == (0, False), done.err
+    assert {"/Backup/mirrored/a.bin", "/Done/item.jpg", "/Work/bad.jpg.reason.txt"} <= paths(cli)
+    assert len(list((root / "usb").glob("*.jpg"))) == 1
+    log = dropbox.find("/Logs/picsync.txt")
+    assert isinstance(log, File)
+    assert read_all(log.content).decode().count("2024-05-11 05.42.10.jpg") == 2, "one line, with both names"
+    again = cli.run("sync", "--once")
+    assert (again.code, again.err.count("nothing to do")) == (0, 4), again.err
