@@ -14,7 +14,8 @@ from picsync.core.places import StorePlace
 from picsync.emulators.dropbox import File
 from picsync.emulators.faults import Fault, FaultKind
 from picsync.frames.base import AlreadyThere, Uploaded
-from picsync.frames.dropbox.frame import BATCH, LEAST_FREE_BYTES, LIST_BYTES, DropboxFrame
+from picsync.frames.dropbox.frame import LEAST_FREE_BYTES, LIST_BYTES, DropboxFrame
+from picsync.frames.dropbox.sending import BATCH
 from picsync.frames.folder.names import number_of
 from picsync.stores.dropbox.store import DropboxStore
 from tests.contract.frame_contract import JPEG, ensure_album, rendition
