@@ -105,14 +105,14 @@ async def _render_all(files: Sequence[Path], recipe: Recipe, album: str, output:
         names = _names(
             [photo[0].with_stem(" + ".join(each.stem for each in photo)) for photo in photos], output
         )
-        with _bar(len(photos)) as advance:
+        with _bar(len(photos)) as (advance, say):
             tasks = [
                 asyncio.ensure_future(_render_one(renderer, photo, recipe, album, output / name, advance))
                 for photo, name in zip(photos, names, strict=True)
             ]
             try:
                 for task in tasks:
-                    click.echo(await task)
+                    say(await task)
             finally:
                 for task in tasks:
                     task.cancel()
@@ -220,10 +220,10 @@ def _what(done: Rendered) -> str:
 
 
 @contextmanager
-def _bar(total: int) -> Iterator[Callable[[], None]]:
-    """Show progress on a terminal; yields what to call after each file."""
+def _bar(total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """Show progress on a terminal; yields what to call after each file, and for each line of the result."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda: None, click.echo
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -231,4 +231,12 @@ def _bar(total: int) -> Iterator[Callable[[], None]]:
     columns = (TextColumn("   Rendering"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bars:
         task = bars.add_task("", total=total)
-        yield lambda: bars.advance(task)
+
+        def say(line: str) -> None:
+            if sys.stdout.isatty():
+                # Above the bar: otherwise, it would continue the bar's own line.
+                bars.console.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+            else:
+                click.echo(line)
+
+        yield lambda: bars.advance(task), say

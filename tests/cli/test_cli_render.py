@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,6 +50,31 @@ def test_says_and_writes_what_the_frame_would_get(folder: Path, capsys: pytest.C
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["behind.jpg", "fine.jpg", "large.jpg"]
     assert_quarters(opened((folder / "out" / "large.jpg").read_bytes()))
     assert (folder / "out" / "fine.jpg").read_bytes() == baseline()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii:strict"])
+def test_lines_stand_above_the_progress_bar_on_a_terminal(folder: Path, encoding: str) -> None:
+    files = [f"größe{number}.jpg" for number in range(6)]
+    for name in files:
+        (folder / name).write_bytes(baseline())
+    code = "from picsync.cli.main import main; main()"
+    options = ["--frame", "usb", "--rule", "A", "-o", "out"]
+    command = [sys.executable, "-c", code, "render", *files, *options]
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "60", "PYTHONIOENCODING": encoding}
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        said = b""
+        with suppress(OSError):  # EIO: the other end was closed.
+            while chunk := os.read(ours, 65536):
+                said += chunk
+    os.close(ours)
+    assert process.returncode == 0, said
+    assert b"Rendering" in said
+    lines = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said.decode("utf-8")))
+    found = [line for line in lines if "sent as it is" in line]
+    assert len(found) == len(files)
+    assert all(line.startswith("gr") and line.endswith(".jpg.") for line in found), found
 
 
 def test_portraits_share_a_photo_where_the_frame_shows_pairs(
