@@ -131,8 +131,34 @@ async def test_a_full_library_is_told_and_then_the_rest_follows(browser: Chromiu
         assert sorted(path.name for path in library.iterdir()) == names
 
 
-async def choose_files(tab: Tab, files: list[Path]) -> None:
+async def test_what_another_app_shares_is_sent(browser: Chromium, tmp_path: Path) -> None:
+    names = ["IMG_1.jpg", "50% & 2.jpg"]
+    for number, name in enumerate(names):
+        Image.new("RGB", (64, 48), (80 * number, 40, 40)).save(tmp_path / name)
+    async with serve(tmp_path) as pages, signed_in(browser, pages, "Anna") as tab:
+        await tab.until("!!navigator.serviceWorker.controller")
+        # Android does what a form does: it opens the target with a POST.
+        await tab.run(
+            """const form = document.createElement("form"), files = document.createElement("input");
+            Object.assign(form, {method: "post", action: "/send/shared", enctype: "multipart/form-data"});
+            Object.assign(files, {type: "file", name: "files", id: "shared", multiple: true});
+            form.append(files), document.body.append(form)"""
+        )
+        await choose_files(tab, [tmp_path / name for name in names], "#shared")
+        await tab.run("document.getElementById('shared').form.submit()")
+        await tab.until("location.search === '?shared=1' && !!document.querySelector('.notice .primary')")
+        said = await tab.run("document.querySelector('.notice span').textContent")
+        assert said == "2 files were shared with this app."
+        await tab.run("document.querySelector('.notice .primary').click()")
+        await tab.until("document.getElementById('total-text').textContent === 'All 2 files have arrived'")
+        kept = "caches.open('picsync-shared').then((cache) => cache.keys()).then((keys) => keys.length)"
+        await tab.until(f"{kept}.then((count) => count === 0)")
+    library = tmp_path / "library" / "Family"
+    assert {path.name for path in library.iterdir()} == set(names)
+
+
+async def choose_files(tab: Tab, files: list[Path], selector: str = "#files") -> None:
     """Choose files in the page's dialogue."""
     root = (await tab.send("DOM.getDocument"))["root"]["nodeId"]
-    node = (await tab.send("DOM.querySelector", nodeId=root, selector="#files"))["nodeId"]
+    node = (await tab.send("DOM.querySelector", nodeId=root, selector=selector))["nodeId"]
     await tab.send("DOM.setFileInputFiles", nodeId=node, files=[str(file) for file in files])
