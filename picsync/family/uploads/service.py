@@ -732,7 +732,9 @@ class Uploads:
             sender=upload.person,
         )
         if content.kind is MediaKind.VIDEO:
-            if not await asyncio.to_thread(self._pictures.has, photo.photo):
+            has = await asyncio.to_thread(self._pictures.has, photo.photo)
+            # Nobody sees a cover of the video of a Live Photo.
+            if not has and await self._find_pair(upload, content) is None:
                 await self._pictures.make(photo.photo, file, content.kind)
             return photo
         try:
@@ -764,14 +766,13 @@ class Uploads:
 
     async def _place(self, upload: Upload, about: Photo, content: Content) -> None:
         """Move a file to its album under a free name, and settle its upload."""
-        part, since = self._parts.path(upload.upload), self._now() - PAIR_WITHIN
+        part = self._parts.path(upload.upload)
         stem, extension = clean_filename(upload.filename, content.mime_type)
         stored, pair = upload.stored, None
-        others = await self._state.read(lambda connection: rows.companions(connection, upload, since))
         while True:
             if not stored:
                 stems = await self._in_library(partial(self._library.stems, upload.album))
-                pair = _pair(upload, content, others, stems)
+                pair = await self._find_pair(upload, content, stems)
                 name = pair.stored.partition("/")[2].rpartition(".")[0] if pair else _free(stem, stems)
                 stored = f"{upload.album}/{name}{extension}"
                 await self._change(upload, stored=stored)
@@ -780,6 +781,16 @@ class Uploads:
             # Somebody else has used the name meanwhile.
             stored = ""
         await self._ready(replace(upload, stored=stored), about, pair=pair)
+
+    async def _find_pair(
+        self, upload: Upload, content: Content, stems: Mapping[str, Collection[str]] | None = None
+    ) -> Upload | None:
+        """Return the other file of a Live Photo; `stems` are the album's names, if they are known."""
+        since = self._now() - PAIR_WITHIN
+        others = await self._state.read(lambda connection: rows.companions(connection, upload, since))
+        if stems is None:
+            stems = await self._in_library(partial(self._library.stems, upload.album)) if others else {}
+        return _pair(upload, content, others, stems)
 
     async def _ready(self, upload: Upload, about: Photo, *, pair: Upload | None) -> None:
         """Settle an upload that is in the library. The video of a Live Photo is no video of its own."""
@@ -799,6 +810,8 @@ class Uploads:
                     connection.execute(sa.delete(table).where(table.c.photo == pair.photo))
 
         await self._state.write(work)
+        if pair is not None and pair.photo and about.kind is MediaKind.PHOTO:
+            await self._pictures.remove(pair.photo)
         self._outcomes[UploadState.READY] += 1
 
     async def _fail(self, upload: Upload, why: str) -> None:

@@ -242,6 +242,7 @@ async def test_the_files_of_a_live_photo_stay_together(tmp_path: Path, photo_fir
         assert sorted(each.stored for each in stored) == ["Family/IMG_7 (2).MOV", "Family/IMG_7 (2).jpg"]
         of_movie = photo_id(hashlib.sha256(movie(20)).hexdigest())
         assert await pages.services.photos.find(of_movie) is None
+        assert not pages.services.pictures.has(of_movie), "nobody sees its cover"
 
 
 async def test_a_video_is_stored_and_known(tmp_path: Path) -> None:
