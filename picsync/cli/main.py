@@ -49,6 +49,19 @@ SHOW_TIMES = frozenset({"cache", "dropbox", "family", "frame", "googlephotos", "
 """Commands that print times and do not report an invalid `TZ` themselves, unlike `sync` and `doctor`."""
 
 
+_WITH_CACHE = {
+    "": ("allow-deletes", "doctor", "list", "operator-token", "organize", "plan", "sync", "sync-now"),
+    "cache": ("status",),
+    "family": ("export", "import", "invite", "password", "people", "recompute", "revoke", "role"),
+    "frame": ("list", "open", "pair", "rejected", "restore", "revoke", "show", "tokens"),
+    "googlephotos": ("list", "pick"),
+    "inbox": ("retry", "status", "take-over"),
+    "mirror": ("export", "import", "run", "status"),
+    "picked": ("list", "remove"),
+}
+"""The commands that have an option `--cache`, by group."""
+
+
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="picsync", message="picsync %(version)s")
 @click.option(
@@ -64,17 +77,8 @@ def cli(ctx: click.Context, /, cache: str | None) -> None:
         click.echo(" ".join(problem), err=True)
     if cache is not None:
         given = {"cache": cache}
-        ctx.default_map = {
-            **dict.fromkeys(("allow-deletes", "operator-token", "sync", "sync-now"), given),
-            "cache": {"status": given},
-            "frame": dict.fromkeys(
-                ("list", "open", "pair", "rejected", "restore", "revoke", "show", "tokens"), given
-            ),
-            "googlephotos": {"list": given},
-            "family": dict.fromkeys(
-                ("export", "import", "invite", "people", "recompute", "revoke", "role"), given
-            ),
-        }
+        groups = {group: dict.fromkeys(names, given) for group, names in _WITH_CACHE.items()}
+        ctx.default_map = groups.pop("") | groups
 
 
 def main() -> None:
