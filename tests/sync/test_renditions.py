@@ -329,7 +329,8 @@ async def test_a_stop_waits_for_no_photo_that_is_not_converted_yet(home: Househo
     )
     assert report.outcome is CycleOutcome.STOPPED
     # Those that were being converted are sent; no other one waits for a worker.
-    assert 2 <= len(home.painter.rendered) <= 2 * home.painter.workers
+    # The first one had ended before the stop, and another one had its turn.
+    assert 2 <= len(home.painter.rendered) <= 1 + 2 * home.painter.workers
     assert home.uploads == len(home.painter.rendered)
     await home.settle()
     assert sorted(home.shown()) == names
