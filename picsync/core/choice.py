@@ -44,6 +44,9 @@ SIMILAR_WITHIN = timedelta(seconds=10)
 """Photos can be similar only if they were taken this close together: a burst, or the same motif once more."""
 SIMILAR_BITS = 10
 """Bits of 64 in which the perceptual hashes of similar photos may differ."""
+KEPT_PIXELS = 0.8
+"""A shown photo is preferred to similar ones unless it has less than this share of their pixels: somebody who
+crops a photo a little, or stores it anew, need not see another one of the burst."""
 _COMPARED = 40
 """How many earlier photos each one is compared with: thousands may have the same date, such as scans."""
 HELD_SHARE = 10
@@ -377,7 +380,7 @@ def _without_similar(
     alike, near = _Groups(len(dated)), _Groups(len(dated))
     _join_groups(dated, alike, near)
     for group in alike.groups():
-        best = max((dated[at] for at in group), key=lambda one: _quality(one, shown))
+        best = _best_of([dated[at] for at in group], shown)
         left_out.update((dated[at].key, LeftOut.SIMILAR) for at in group if dated[at] is not best)
     waiting: dict[Key, tuple[Subject[Key], ...]] = {}
     for group in near.groups():
@@ -406,9 +409,27 @@ def _join_groups(dated: Sequence[Subject[Key]], alike: _Groups, near: _Groups) -
                 near.join(at, before)
 
 
-def _quality(one: Subject[Key], shown: Collection[Key]) -> tuple[int, bool, int, bool, str]:
-    pixels = (one.width or 0) * (one.height or 0)
-    return one.rating or 0, bool(one.favorite), pixels, one.key in shown, one.name
+def _best_of(group: Sequence[Subject[Key]], shown: Collection[Key]) -> Subject[Key]:
+    """Return the best of similar photos; a shown one as long as it is nearly as good."""
+    best = max(group, key=lambda one: _quality(one, shown))
+    nearly = [
+        one
+        for one in group
+        if one.key in shown and _liked(one) == _liked(best) and _pixels(one) >= KEPT_PIXELS * _pixels(best)
+    ]
+    return max(nearly, key=lambda one: _quality(one, shown), default=best)
+
+
+def _quality(one: Subject[Key], shown: Collection[Key]) -> tuple[tuple[int, bool], int, bool, str]:
+    return _liked(one), _pixels(one), one.key in shown, one.name
+
+
+def _liked(one: Subject[Key]) -> tuple[int, bool]:
+    return one.rating or 0, bool(one.favorite)
+
+
+def _pixels(one: Subject[Key]) -> int:
+    return (one.width or 0) * (one.height or 0)
 
 
 class _Groups:

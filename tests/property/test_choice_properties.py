@@ -291,6 +291,22 @@ def test_of_similar_photos_the_best_one_stays(items: list[Subject[str]], choice:
 
 
 @FEWER
+@given(st.integers(0, 5), st.booleans(), st.integers(81, 100), st.integers(0, 20))
+def test_a_shown_photo_stays_while_it_is_nearly_the_best_of_similar_ones(
+    stars: int, favorite: bool, percent: int, seconds: int
+) -> None:
+    """It stays when a slightly larger one comes, and goes for one with more pixels by far, or more stars."""
+    shown = Subject("shown", "b", 0, NOW, width=1000, height=8 * percent, look=0, looked_at=True)
+    shown = replace(shown, rating=stars, favorite=favorite)
+    larger = replace(shown, key="larger", name="c", height=800, taken_at=NOW + timedelta(seconds=seconds / 2))
+    choice = Choice(similar_one=True)
+    assert chosen([shown, larger], choice, {"shown"}).keys == ("shown",)
+    assert chosen([shown, larger], choice).keys == ("larger",)
+    for better in (replace(larger, height=1001), replace(larger, rating=stars + 1)):
+        assert chosen([shown, better], choice, {"shown"}).keys == ("larger",)
+
+
+@FEWER
 @given(st.data(), albums(), choices(filters=False, most=True), st.integers(10, 20))
 def test_newcomer_of_the_last_tenth_displaces_nothing(
     data: st.DataObject, items: list[Subject[str]], choice: Choice, most: int
