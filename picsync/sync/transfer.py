@@ -660,6 +660,9 @@ class Transferrer:
                 if made not in self._pairs:
                     await self._record(item, made, recipe=self._recipe)
                 self._result.digests[item] = made
+                # The other item's photo may be there only until another item's pair takes its place.
+                if (stays := self._result.staying.get(self._claims[content])) is not None:
+                    self._result.staying[item] = stays
                 self._count_as_there(item)
             else:
                 self._stays(item, self._shown.match(item, None, content))
