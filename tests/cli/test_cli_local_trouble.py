@@ -222,7 +222,7 @@ def test_output_that_nobody_reads(synced: CommandLine) -> None:
     assert process.popen.stderr is not None
     err = process.popen.stderr.read()
     assert process.popen.wait() == 1
-    assert "Traceback" not in err
+    assert "Traceback" not in err, err
     assert "Exception ignored" not in err
 
 
