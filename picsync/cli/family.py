@@ -248,7 +248,7 @@ def recompute(*, config: Path, cache: str) -> None:
         + (
             "every stored rating is right."
             if not found.differing
-            else f"{counted(found.differing, 'stored rating')} differed, and was corrected."
+            else f"{counted(found.differing, 'stored rating')} differed; corrected."
         )
     )
 
