@@ -21,7 +21,7 @@ from picsync.cache.schema import number
 from picsync.core.caption import AboutPhoto, Captions
 from picsync.core.errors import NotFoundError, SpoolError
 from picsync.core.identity import content_key, key_in, plain_name
-from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, Photos
+from picsync.core.model import Digest, Finding, FrameAlbum, FramePhoto, Mark, MediaKind, Photos
 from picsync.core.recipe import Panel, Recipe
 from picsync.core.text import harmless
 from picsync.family.photos import Photo, add_photo
@@ -102,7 +102,8 @@ class Gallery:
                 entry.c.photo, entry.c.digest, entry.c.filename, entry.c.size_bytes, photo.c.description
             )
             .join(photo, photo.c.photo == entry.c.photo)
-            .where(entry.c.category == album.name)
+            # Videos are listed by what has received them.
+            .where(entry.c.category == album.name, photo.c.kind == str(MediaKind.PHOTO))
             .order_by(entry.c.added_at, entry.c.photo)
         )
         rows = await self._state.read(lambda connection: connection.execute(wanted).all())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,7 +48,9 @@ async def open_family(
         if (place := family.library_place) is not None:
             account = credentials.account("uploads")
             library = _library(place, albums_of_uploads(config), account, cache)
-            uploads = Uploads(state, library, pictures, renderer)
+            uploads = Uploads(
+                state, library, pictures, renderer, categories=categories_of_uploads(config, family)
+            )
             await uploads.start()
         try:
             yield Services(
@@ -100,3 +102,13 @@ def albums_of_uploads(config: Config) -> tuple[str, ...]:
     """Return the albums of the library that rules show, each once."""
     entries = (str(entry) for rule in config.albums for entry in rule.sources.get("uploads", ()))
     return tuple(dict.fromkeys(entries))
+
+
+def categories_of_uploads(config: Config, family: Family) -> Mapping[str, Collection[str]]:
+    """Return the albums of the library that categories show, each with their names."""
+    shown: dict[str, set[str]] = {}
+    for rule in config.albums:
+        if family.has(rule.name):
+            for entry in rule.sources.get("uploads", ()):
+                shown.setdefault(str(entry), set()).add(rule.name)
+    return shown

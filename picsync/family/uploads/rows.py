@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from picsync.cache.schema import instant, number
+from picsync.core.model import MediaKind
 from picsync.family.state import tables
 from picsync.family.uploads.values import Upload, UploadState
 
@@ -97,6 +98,54 @@ def companions(connection: sa.Connection, upload: Upload, since: datetime) -> Se
         _TABLE.c.changed_at >= number(since),
     )
     return [_as_upload(row) for row in connection.execute(wanted)]
+
+
+def videos(connection: sa.Connection) -> Sequence[Upload]:
+    """Return the videos that are in the library."""
+    photo = tables.photo
+    wanted = (
+        sa.select(_TABLE)
+        .join(photo, photo.c.photo == _TABLE.c.photo)
+        .where(_TABLE.c.state == str(UploadState.READY), photo.c.kind == str(MediaKind.VIDEO))
+    )
+    return [_as_upload(row) for row in connection.execute(wanted)]
+
+
+def show_videos(connection: sa.Connection, wanted: Collection[tuple[str, str]], at: datetime) -> None:
+    """Have categories show these videos, each a category and the video's content, and no others."""
+    entry, photo = tables.entry, tables.photo
+    listed = sa.select(entry.c.category, entry.c.photo).join(photo, photo.c.photo == entry.c.photo)
+    listed = listed.where(photo.c.kind == str(MediaKind.VIDEO))
+    there = {(row.category, row.photo) for row in connection.execute(listed)}
+    for category, video in there - set(wanted):
+        gone = sa.delete(entry).where(entry.c.category == category, entry.c.photo == video)
+        connection.execute(gone)
+    for category, video in sorted(set(wanted) - there):
+        show_video(connection, category, video, at)
+
+
+def show_video(connection: sa.Connection, category: str, video: str, at: datetime) -> None:
+    """Have a category show a video, unless it does so."""
+    entry, photo = tables.entry, tables.photo
+    here = sa.select(entry.c.photo).where(entry.c.category == category, entry.c.photo == video)
+    known = connection.execute(sa.select(photo).where(photo.c.photo == video)).one_or_none()
+    if known is None or connection.scalar(here) is not None:
+        return
+    connection.execute(
+        sa.insert(entry).values(
+            category=category,
+            photo=video,
+            added_at=number(at),
+            digest=known.sha256,
+            filename=known.filename,
+            size_bytes=0,
+        )
+    )
+
+
+def hide_video(connection: sa.Connection, video: str | None) -> None:
+    """Have no category show a video, which turned out to belong to a photo."""
+    connection.execute(sa.delete(tables.entry).where(tables.entry.c.photo == video))
 
 
 def forget_settled(connection: sa.Connection, before: datetime) -> None:

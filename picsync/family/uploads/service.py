@@ -24,6 +24,7 @@ from dataclasses import field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, TypeVar
 
 import sqlalchemy as sa
@@ -114,6 +115,7 @@ class Uploads:
         pictures: Pictures,
         renderer: Renderer,
         *,
+        categories: Mapping[str, Collection[str]] = MappingProxyType({}),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -121,6 +123,8 @@ class Uploads:
         self._library = library
         self._pictures = pictures
         self._renderer = renderer
+        self._categories = categories
+        """Album of the library -> the categories that show it."""
         self._parts = Parts(library.incoming)
         self._bucket = library if isinstance(library, BucketLibrary) else None
         self._now = now
@@ -803,8 +807,12 @@ class Uploads:
                 return
             if pair is None or about.kind is MediaKind.PHOTO:
                 add_photo(connection, about, now)
+                if about.kind is MediaKind.VIDEO:
+                    for category in self._categories.get(upload.album, ()):
+                        rows.show_video(connection, category, about.photo, now)
                 note(connection, now, upload.person, Act.UPLOADED, about.photo, upload.stored)
             if pair is not None and about.kind is MediaKind.PHOTO:
+                rows.hide_video(connection, pair.photo)
                 with suppress(sa.exc.IntegrityError), connection.begin_nested():
                     table = tables.photo
                     connection.execute(sa.delete(table).where(table.c.photo == pair.photo))
@@ -835,7 +843,32 @@ class Uploads:
             with suppress(UploadError, PicsyncError):
                 await self._require_open()
                 await self.expire()
+                await self.list_videos()
             await self._sleep(_SWEEP_EVERY_S if self._open else RETRY_S[0])
+
+    async def list_videos(self) -> None:
+        """Have the categories show the videos that are in their albums; their frame takes only pictures.
+
+        Raises UploadError if the library is not there: then what is shown stays.
+        """
+        ready = await self._state.read(rows.videos)
+        gone = {
+            one.upload for one in ready if not await self._in_library(partial(self._library.has, one.stored))
+        }
+
+        # Where nothing is mounted, every file is missing.
+        await self._in_library(self._library.require)
+
+        def work(connection: sa.Connection) -> None:
+            wanted = {
+                (category, one.photo)
+                for one in rows.videos(connection)
+                for category in self._categories.get(one.album, ())
+                if one.photo and one.upload not in gone
+            }
+            rows.show_videos(connection, wanted, self._now())
+
+        await self._state.write(work)
 
     async def expire(self) -> None:
         """Remove uploads that did not continue for too long."""

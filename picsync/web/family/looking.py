@@ -218,6 +218,7 @@ async def show_photo(
         link=link,
         shares=await services.shares.valid(ShareKind.PHOTO, photo),
         ratio=ratio,
+        files_at=services.uploads.bucket_origin if services.uploads is not None else "",
     )
 
 

@@ -46,12 +46,12 @@ def page(
     session: Session | None = None,
     *,
     status: int = 200,
-    connect: str = "",
+    files_at: str = "",
     **content: Any,
 ) -> HTMLResponse:
     """Return a page; `content` is what its template shows, `session` who sees it.
 
-    `connect` is another origin to which its script may send.
+    `files_at` is another origin, to which its script may send, and of which it may play videos.
     """
     services = services_of(request)
     text = _JINJA.get_template(template).render(
@@ -67,5 +67,8 @@ def page(
         path=request.url.path,
         **content,
     )
-    policy = POLICY.replace("connect-src 'self'", f"connect-src 'self' {connect}") if connect else POLICY
+    policy = POLICY
+    if files_at:
+        for what in ("connect-src", "media-src"):
+            policy = policy.replace(f"{what} 'self'", f"{what} 'self' {files_at}")
     return HTMLResponse(text, status, {"Content-Security-Policy": policy})

@@ -176,7 +176,7 @@ async def _send_page(
         request,
         "send.html",
         session,
-        connect=uploads.bucket_origin,
+        files_at=uploads.bucket_origin,
         direct=bool(uploads.bucket_origin),
         albums=albums,
         problem=problem,

@@ -103,7 +103,8 @@ async def serve(
         if library is None:
             (folder / "library").mkdir(exist_ok=True)
             library = FolderLibrary(folder / "library", ["Family"])
-        uploads = Uploads(state, library, pictures, renderer, now=now, sleep=sleep)
+        shown = {"Family": ["Family"]}
+        uploads = Uploads(state, library, pictures, renderer, categories=shown, now=now, sleep=sleep)
         await uploads.start()
         services = Services(state, People(state), Photos(state), pictures, Voting(state), uploads)
         household = Household(Requests.beside(str(folder / "cache.db")))

@@ -14,10 +14,12 @@ import httpx
 import pytest
 from PIL import Image
 
+from picsync.core.model import FrameAlbum
+from picsync.family.gallery import Gallery
 from picsync.family.people import Role
 from picsync.family.photos import photo_id
 from picsync.family.uploads.service import KEPT_FOR
-from picsync.family.uploads.values import Upload, UploadState
+from picsync.family.uploads.values import Upload, UploadError, UploadState
 from tests.web.family.sent import Tus, bomb, movie, photo
 from tests.web.family.served import Pages, serve
 
@@ -253,12 +255,48 @@ async def test_a_video_is_stored_and_known(tmp_path: Path) -> None:
         assert found is not None
         assert found.kind == "video"
         assert (tmp_path / "library/Family/clip.mov").read_bytes() == movie()
+        assert f"/photo/{found.photo}" in (await browser.get("/")).text
+        assert f'src="/pictures/{found.photo}/original"' in (await browser.get(f"/photo/{found.photo}")).text
+        original = f"/pictures/{found.photo}/original"
+        part = await browser.client.get(original, headers={"Range": "bytes=4-7"})
+        assert (part.status_code, part.content) == (206, movie()[4:8])
         # It cannot be decoded, so its cover is drawn; one that is lost is drawn again.
         for _ in range(2):
             answer = await browser.get(f"/pictures/{found.photo}/480.jpg")
             with Image.open(io.BytesIO(answer.content)) as cover:
                 assert cover.size == (480, 270)
             await pages.services.pictures.remove(found.photo)
+
+
+async def test_lists_show_the_videos_that_are_in_the_library(tmp_path: Path) -> None:
+    async with serve(tmp_path) as pages, await pages.signed_in("Anna") as browser:
+        tus = await Tus.of(browser)
+        uploads, looking = pages.services.uploads, pages.services.looking
+        assert uploads is not None
+        sent = [await tus.send(f"clip{number}.mov", movie(number)) for number in range(3)]
+        sent.append(await tus.send("other.mov", movie(3), album="Garden"))
+        stays, *_, elsewhere = await settled(pages, *sent)
+        stored = tmp_path / "library/Family"
+        (stored / "clip1.mov").unlink()
+        (stored / "clip2.mov").rename(tmp_path / "clip2.mov")
+
+        async def listed() -> set[str]:
+            return {each.filename for each in (await looking.latest("Family")).photos}
+
+        assert await listed() == {"clip0.mov", "clip1.mov", "clip2.mov"}, "of one category only"
+        await uploads.list_videos()
+        assert await listed() == {"clip0.mov"}
+        (tmp_path / "clip2.mov").rename(stored / "clip2.mov")
+        await uploads.list_videos()
+        assert await listed() == {"clip0.mov", "clip2.mov"}
+        (tmp_path / "library").rename(tmp_path / "away")
+        with pytest.raises(UploadError):
+            await uploads.list_videos()
+        assert await listed() == {"clip0.mov", "clip2.mov"}, "a library that is not there says nothing"
+        # The frame of the pages, which has photos only, neither knows videos nor takes them away.
+        gallery = Gallery(pages.services.state, pages.services.pictures)
+        assert not (await gallery.photos(FrameAlbum("Family", "Family"))).items
+        assert {stays.state, elsewhere.state} == {"ready"}
 
 
 async def test_a_cancelled_upload_leaves_nothing(tmp_path: Path) -> None:
