@@ -41,6 +41,8 @@ def add_settings(config: Path, web: str, library: Path) -> None:
     """Switch the family's pages on in the demo's configuration."""
     library.mkdir()
     text = config.read_text("utf-8").replace("web:\n", f"web:\n  url: {json.dumps(f'{web}/')}\n")
+    # What somebody sends is shown on the frames, too.
+    text = text.replace("  sources:\n", f"  sources:\n    uploads: {json.dumps([ALBUM])}\n")
     family = {"title": TITLE, "library": str(library.resolve())}
     config.write_text(f"{text}family: {json.dumps(family)}\n", "utf-8")
 

@@ -132,6 +132,15 @@ def test_the_pages_of_a_family_have_photos_votes_and_captions(cli: CommandLine) 
         assert browser.post(found[2]).status_code == 200
         assert "The Millers" in browser.get("/").text
         assert "Remember the 201 steps" in browser.get("/search", params={"q": "201 steps"}).text
+        token = re.search(r'name="form_token" value="([^"]+)"', browser.get("/send").text)
+        assert token
+        sent = browser.post(
+            "/send",
+            data={"form_token": token[1], "album": "Family"},
+            files={"files": ("Pancakes.jpg", picture(1), "image/jpeg")},
+        )
+        assert sent.status_code == 200
+        process.error_line("Uploaded Pancakes.jpg")
     process.signal(signal.SIGINT)
     process.end().assert_message(0, "has ended")
 
