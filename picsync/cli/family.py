@@ -220,6 +220,7 @@ def password(ctx: click.Context, /, name: str, *, remove: bool, config: Path, ca
         raise click.UsageError("picsync.yaml has no `passwords: true` below `family`.")
     with loading():
         from picsync.family.passwords import WeakPasswordError
+    _change_person(ctx, cache, name, _nothing)  # Before a password is typed in vain.
     new = None if remove else click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
 
     async def change(people: People, person: Person) -> str:
@@ -331,6 +332,10 @@ def _change_person(
     if problem := with_people(cache, work):
         click.echo(f"picsync: {printable(problem)} Nothing was changed.", err=True)
         ctx.exit(Exit.FAILED)
+
+
+async def _nothing(people: People, person: Person) -> str:  # noqa: ARG001 - as `_change_person` calls it
+    return ""
 
 
 def _config(path: Path) -> Config:

@@ -70,6 +70,8 @@ def test_people_are_invited_changed_and_removed(run: Run) -> None:
 
 def test_a_password_is_asked_for_twice(run: Run) -> None:
     run("invite", "Anna")
+    code, said = run("password", "Hanna")
+    assert (code, "Password" in said, "did you mean" in said.lower()) == (1, False, True)
     code, said = run("password", "Anna", typed="short\nshort\n")
     assert (code, "10 to 200 characters. Nothing was changed." in said) == (1, True)
     assert run("password", "Anna", typed="correct horse\nother horse\n")[0] == 1
