@@ -7,7 +7,8 @@
 - A photo is in at most one pair. Equal content is one photo.
 - Only photos that are known to be portraits are paired. One that was sent without any recipe stays alone.
 - A pair of which one photo is no longer wanted is replaced by the other one, alone or in another pair. While
-  that photo may only be missing from an incomplete listing, the pair stays.
+  the former may only be missing from an incomplete listing, or be what an item shows whose content is not
+  known yet, the pair stays.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import field, replace
 from picsync.core.identity import Shown, Standing, identities
 from picsync.core.model import Digest, MediaItem
 from picsync.core.recipe import Recipe
-from picsync.core.select import Candidate, Pair
+from picsync.core.select import Candidate, Pair, Skip
 from picsync.core.values import dataclass
 
 
@@ -108,9 +109,16 @@ def _split(
     alone = {same: each for same, each in leaders.items() if each.paired}
     if not alone:
         return
-    listed = (
-        set[str]() if by.complete else {key for each in found for key in identities(each.item, each.content)}
-    )
+    listed: set[str] = set()
+    if not by.complete:
+        # What is left out here may be chosen as the content of an item that is not known yet.
+        unknown = any(each.unknown for each in found)
+        listed = {
+            key
+            for each in found
+            if not (unknown and each.skip in (Skip.NOT_CHOSEN, Skip.CAPACITY))
+            for key in identities(each.item, each.content)
+        }
     members: dict[Digest | None, tuple[tuple[str, str], ...]] = {}
     members.update((photo.digest, key.members) for photo, key in shown.pairs())
     for same, each in alone.items():

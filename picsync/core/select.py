@@ -352,26 +352,25 @@ def chosen_among(
     not `complete`, the frame's photos that they lack keep their places.
     """
     there = {photo.digest for photo in photos.items}
-    first: dict[Digest, int] = {}
+    leaders = _leaders(found)
     subjects, shown = [], set()
     for at, candidate in enumerate(found):
         if candidate.skip is not None:
             continue
-        if (digest := _alone(candidate)) is not None and first.setdefault(digest, at) != at:
+        if candidate.digest in there:
+            shown.add(leaders[at])
+        if leaders[at] != at:
             continue
         stored = facts.get(candidate.item)
         judged = judgements.rating(candidate.item)
         subjects.append(_subject(at, candidate, stored, started_at, judged, screens=choice.no_screenshots))
-        if candidate.digest in there:
-            shown.add(at)
     absent = 0 if complete else len(there - {candidate.digest for candidate in found})
     made = choose(subjects, choice, shown=shown, now=now, zone=zone, seed=rule, absent=absent)
 
     def one(at: int, candidate: Candidate) -> Candidate:
         if candidate.skip is not None:
             return candidate
-        leader = at if (digest := _alone(candidate)) is None else first[digest]
-        reason = made.left_out.get(leader)
+        reason = made.left_out.get(leaders[at])
         return candidate if reason is None else replace(candidate, skip=Skip.NOT_CHOSEN, left_out=reason)
 
     decided = [one(at, candidate) for at, candidate in enumerate(found)]
@@ -382,9 +381,21 @@ def chosen_among(
     return ChoiceMade(decided, [found[at].item for at in made.keys], made.to_look_at)
 
 
-def _alone(candidate: Candidate) -> Digest | None:
-    """Return the digest of a photo that shows nothing else."""
-    return None if candidate.paired else candidate.digest
+def _leaders(found: Sequence[Candidate]) -> list[int]:
+    """Return for each candidate the place of the first one with its content, as far as that is known.
+
+    A pair shows two contents, so that its digest tells nothing; the content's key does.
+    """
+    first: dict[object, int] = {}
+    leaders = []
+    for at, candidate in enumerate(found):
+        alone = None if candidate.paired else candidate.digest
+        same = [] if candidate.skip is not None else [key for key in (alone, candidate.content_key) if key]
+        leader = min((first[key] for key in same if key in first), default=at)
+        for key in same:
+            first.setdefault(key, leader)
+        leaders.append(leader)
+    return leaders
 
 
 def _subject(

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from picsync.core.model import Digest, FramePhoto, MediaItem, Photos
 from picsync.core.pairing import Pairing, pair_up
 from picsync.core.plan import plan_transfers
 from picsync.core.recipe import ORIGINAL, Panel, Recipe
-from picsync.core.select import Accepted, Candidate, candidates
+from picsync.core.select import Accepted, Candidate, Skip, candidates
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RECIPE = Recipe(panel=Panel(1280, 800), pair=True)
@@ -222,3 +223,22 @@ def test_the_name_of_a_pair_tells_both_photos() -> None:
     assert key
     assert [keys[0] for keys in key.members] == [item_key(item(1)), item_key(item(2))]
     assert (key.recipe, key.size_bytes) == (RECIPE.key, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("skip", "unknown", "stays"),
+    [
+        (Skip.NOT_CHOSEN, True, True),
+        (Skip.CAPACITY, True, True),
+        (Skip.REJECTED, True, False),
+        (Skip.NOT_CHOSEN, False, False),
+    ],
+)
+def test_a_pair_stays_while_another_item_may_have_the_content_of_its_photo(
+    skip: Skip, unknown: bool, stays: bool
+) -> None:
+    shown = Shown([photo(1, 2)], RECIPE)
+    first, second, new = candidates(map(item, (1, 2, 4)), {}, {}, shown, ANY, NOW)
+    others = [new] if unknown else []
+    found = pair_up([replace(first, skip=skip), second, *others], shown, Pairing(is_portrait, MANY, False))
+    assert found[1].outdated is not stays

@@ -388,6 +388,18 @@ async def test_a_copy_takes_no_place_of_a_choice(life: Life) -> None:
     await life.settle()
 
 
+async def test_a_copy_of_half_a_pair_takes_no_place_of_a_choice(life: Life) -> None:
+    life.home.use(PAIRS)
+    await life.put(1, False)
+    await life.put(2, False)
+    await life.copy(1, False)
+    await life.copy(4, True)
+    harness = life.home.harness
+    harness.rule = replace(harness.rule, choice=Choice(most=3, order=Order.ALBUM))
+    await life.settle()
+    assert len(Watch(harness.frame, 0, frozenset()).shown) == 3
+
+
 @pytest.mark.parametrize("source", SOURCES[1:])
 async def test_a_caption_makes_no_second_photo_of_a_copy(life: Life, source: str) -> None:
     life.home.use(NAMED)
