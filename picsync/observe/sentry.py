@@ -82,10 +82,10 @@ class CrashReports:
         if self._client is not None:
             self._client.close(timeout=0)
         self._client = None if dsn is None else self._connected(dsn)
-        root = logging.getLogger()
-        root.removeHandler(self._handler)
+        self._unhook()
         if self._client is not None:
-            root.addHandler(self._handler)
+            for logger in _loggers():
+                logger.addHandler(self._handler)
 
     def read(self, event: Event) -> None:
         """Report a bug."""
@@ -101,10 +101,14 @@ class CrashReports:
 
     async def aclose(self, wait_s: float = CLOSE_S) -> None:
         """Give reports that are under way `wait_s` seconds."""
-        logging.getLogger().removeHandler(self._handler)
+        self._unhook()
         client, self._client = self._client, None
         if client is not None:
             await asyncio.to_thread(client.close, timeout=wait_s)
+
+    def _unhook(self) -> None:
+        for logger in _loggers():
+            logger.removeHandler(self._handler)
 
     def _connected(self, dsn: SecretStr) -> sentry_sdk.Client:
         return sentry_sdk.Client(
@@ -127,6 +131,11 @@ class CrashReports:
             enable_backpressure_handling=False,
             before_send=_before_send,
         )
+
+
+def _loggers() -> tuple[logging.Logger, logging.Logger]:
+    """Return the loggers that see all records: what picsync logs itself does not reach the root."""
+    return logging.getLogger(), logging.getLogger("picsync")
 
 
 class _FromLog(logging.Handler):

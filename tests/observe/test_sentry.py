@@ -9,7 +9,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from picsync.cli.exits import Exit
+from picsync.cli.logs import set_up
 from picsync.cli.sync import SyncOptions, run_sync
 from picsync.core.events import CycleFinished, Event
 from picsync.family.library import FolderLibrary
@@ -189,6 +190,21 @@ async def test_a_service_reports_what_it_logs(tmp_path: Path) -> None:
     assert not [secret for secret in SECRETS if secret in envelope.decode()]
 
 
+@pytest.fixture(params=["a test", "the command line"])
+def logging_of(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set logging up: the command line keeps picsync's records from the root logger."""
+    log = logging.getLogger("picsync")
+    before = log.handlers, log.propagate, log.level
+    if request.param == "a test":
+        log.handlers, log.propagate = [], True
+    else:
+        set_up()
+    yield
+    log.handlers, log.propagate = before[:2]
+    log.setLevel(before[2])
+
+
+@pytest.mark.usefixtures("logging_of")
 async def test_a_single_run_reports_what_it_logs(tmp_path: Path) -> None:
     """Here, what shows events to people has a bug: the run goes on, and the bug is reported once."""
     async with serving() as server:
@@ -218,6 +234,7 @@ class BrokenRenderer(Renderer):
         raise broken()
 
 
+@pytest.mark.usefixtures("logging_of")
 async def test_a_bug_in_an_upload_is_reported(tmp_path: Path) -> None:
     async with serving() as server:
         reports, renderer = CrashReports("3.0.0"), BrokenRenderer(1)

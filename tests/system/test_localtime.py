@@ -106,6 +106,7 @@ WRITTEN_FOR_MACHINES = {
     "family/archive.py",  # the manifest of an export
     "family/gallery.py",  # rows of the family's database
     "family/photos.py",
+    "frames/dropbox/manifest.py",
     "frames/folder/manifest.py",  # the frame's own files
     "frames/web/access.py",
     "frames/web/frame.py",  # also for the page, which shows it in its own language
