@@ -271,11 +271,26 @@ def plan_transfers(
         else:
             transfer = Transfer(candidate.item, digest, content)
         (missing if transfer.replaces is None else replacing).append(transfer)
-    # An item that the frame lacks comes first.
-    replacing.sort(key=lambda each: len(each.shown) == len(each.items) or each.beside is None)
+    begun = _begun(candidates)
+
+    def urgency(each: Transfer) -> tuple[bool, bool]:
+        """Put an item first that the frame lacks, then what is left of a pair: that shows the other twice."""
+        lacks = each.beside is not None and len(each.shown) < len(each.items)
+        return not lacks, begun.isdisjoint({each.replaces, *each.shown.values()})
+
+    replacing.sort(key=urgency)
     # What shows the photos of a pair stays until all of them are replaced.
     replaced = set(list(dict.fromkeys(each.replaces for each in replacing))[:replacements])
     return (*missing, *(each for each in replacing if each.replaces in replaced))
+
+
+def _begun(candidates: Sequence[Candidate]) -> set[Digest | None]:
+    """Return the digests of pairs to be replaced of which only one photo has not been replaced yet."""
+    left: dict[Digest | None, set[object]] = defaultdict(set)
+    for each in candidates:
+        if each.skip is None and each.paired and each.outdated:
+            left[each.digest].add(each.content_key or each.item)
+    return {digest for digest, contents in left.items() if len(contents) == 1}
 
 
 def _of_pair(pair: Pair, members: Sequence[Candidate], there: Collection[Digest]) -> Transfer:

@@ -242,3 +242,12 @@ def test_a_pair_stays_while_another_item_may_have_the_content_of_its_photo(
     others = [new] if unknown else []
     found = pair_up([replace(first, skip=skip), second, *others], shown, Pairing(is_portrait, MANY, False))
     assert found[1].outdated is not stays
+
+
+def test_a_pair_that_is_half_replaced_is_replaced_before_others() -> None:
+    alone = replace(RECIPE, pair=False)
+    photos = [photo(3, recipe=replace(RECIPE, panel=Panel(640, 400))), photo(1, 2), photo(1)]
+    found = planned([3, 1, 2], photos, recipe=alone)
+    assert [each.outdated for each in found] == [True, False, True]
+    sent = plan_transfers(found, Photos(tuple(photos)), 1)
+    assert [each.items for each in sent] == [(item(2),)]
