@@ -113,13 +113,13 @@ class Select(Options):
     min_rating: Annotated[int, AfterValidator(_at_least(1, 5))] | None = Field(
         default=None,
         description="Only photos with at least this many stars; photos of sources without ratings are not "
-        "affected. Immich has ratings. Absent by default.",
+        "affected. Immich has ratings, but not in shared links without metadata. Absent by default.",
         examples=["3"],
     )
     favorites: Boolean = Field(
         default=False,
         description="Only favourites; photos of sources without favourites are not affected. Immich has "
-        "favourites. Off by default.",
+        "favourites, but calls no photo one that belongs to somebody else. Off by default.",
         examples=["true"],
     )
     similar: Literal["one"] | None = Field(
