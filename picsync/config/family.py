@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from picsync.config.durations import parse_span
 from picsync.config.openid import OpenId
-from picsync.config.options import Boolean, Options, listed
+from picsync.config.options import Boolean, Options, listed, one_line
 from picsync.config.paths import absolute
 from picsync.core.buckets import SCHEME, BucketPlace, parse_bucket
 
@@ -27,13 +27,6 @@ def _library(value: str) -> str:
     if _REMOTE.match(value):
         raise ValueError("must be a folder of this machine, or a bucket as in `s3://<bucket>/<prefix>`")
     return absolute(value)
-
-
-def _text(value: str) -> str:
-    found = " ".join(value.split())
-    if not found or len(found) > MAX_TITLE:
-        raise ValueError(f"must have 1 to {MAX_TITLE} characters")
-    return found
 
 
 def _days(value: object) -> object:
@@ -78,14 +71,14 @@ class Family(Options):
         examples=["/library", "s3://family-photos"],
     )
     categories: Annotated[
-        tuple[Annotated[str, AfterValidator(_text)], ...] | None, BeforeValidator(listed)
+        tuple[Annotated[str, AfterValidator(one_line(MAX_TITLE))], ...] | None, BeforeValidator(listed)
     ] = Field(
         default=None,
         description="The categories in which photos are judged: names of album rules, or of albums of the"
         " library. By default every album rule is one.",
         examples=["[Family, Garden]"],
     )
-    title: Annotated[str, AfterValidator(_text)] = Field(
+    title: Annotated[str, AfterValidator(one_line(MAX_TITLE))] = Field(
         default="Family photos",
         description="What the pages call themselves.",
         examples=["The Millers"],

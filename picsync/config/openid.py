@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from picsync.config.credentials import EMPTY, Key, SecretKey, Section
-from picsync.config.options import Boolean, Options
+from picsync.config.options import Boolean, Options, one_line
 from picsync.core.text import pasted
 from picsync.http.addresses import base_address
 
@@ -28,13 +28,6 @@ def _issuer(value: str) -> str:
     return pasted(value)
 
 
-def _name(value: str) -> str:
-    found = " ".join(value.split())
-    if not found or len(found) > _MAX_NAME:
-        raise ValueError(f"must have 1 to {_MAX_NAME} characters")
-    return found
-
-
 class OpenId(Options):
     """Lets people sign in through an OpenID Connect provider, by an account that they have linked."""
 
@@ -44,7 +37,7 @@ class OpenId(Options):
         " credentials file. Register `<web.url>/sign-in/openid/done` there as the redirect URI.",
         examples=[_EXAMPLE, "https://accounts.google.com"],
     )
-    name: Annotated[str, AfterValidator(_name)] = Field(
+    name: Annotated[str, AfterValidator(one_line(_MAX_NAME))] = Field(
         default="OpenID Connect",
         description="What the pages call the provider.",
         examples=["Google", "our Authelia"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, TypeAlias
 
@@ -33,6 +34,18 @@ def whole_number(value: object) -> int | None:
 def listed(value: object) -> object:
     """Return a list with the text; anything else as it is."""
     return [value] if isinstance(value, str) else value
+
+
+def one_line(most: int) -> Callable[[str], str]:
+    """Return a check of a text with 1 to `most` characters, which makes a single line of it."""
+
+    def check(value: str) -> str:
+        found = " ".join(value.split())
+        if not found or len(found) > most:
+            raise ValueError(f"must have 1 to {most} characters")
+        return found
+
+    return check
 
 
 def _interval(value: object) -> object:

@@ -36,7 +36,7 @@ from picsync.sync.transfer import Tools
 from tests.cache.fresh import open_fresh
 from tests.contract.memory_source import MemorySource
 from tests.faults.cells import Cell, Result
-from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed
+from tests.faults.disk import CHANGES, Armed, Call, Disk, is_kill
 from tests.faults.sorts_of_files import in_a_frame
 from tests.pictures import jpeg
 from tests.shared_results import shared
@@ -564,7 +564,7 @@ class DirectoryCell:
                 try:
                     await world.cycle(tools)
                 except BaseException as error:
-                    if not _is_kill(error):
+                    if not is_kill(error):
                         raise
             assert world.violations == [], world.state()
             world.disk.restart(power_lost=fault_type.power_lost, names_kept=fault_type.names_kept)
@@ -572,12 +572,6 @@ class DirectoryCell:
             world.restart()
         async with world.picsync() as tools:
             return await world.converge(tools, 2)
-
-
-def _is_kill(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return any(map(_is_kill, error.exceptions))
-    return isinstance(error, Killed) or (error.__cause__ is not None and _is_kill(error.__cause__))
 
 
 def _require_clear(world: World, report: CycleReport, *, one: bool) -> None:

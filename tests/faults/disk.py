@@ -39,6 +39,13 @@ class Killed(BaseException):
     """The process has ended."""
 
 
+def is_kill(error: BaseException) -> bool:
+    """Return whether the process has ended, whatever was made of the exception on its way."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(is_kill, error.exceptions))
+    return isinstance(error, Killed) or (error.__cause__ is not None and is_kill(error.__cause__))
+
+
 @dataclass(frozen=True, order=True)
 class Call:
     """One kind of call: a function, and the sort of file."""

@@ -41,7 +41,7 @@ from picsync.rendering.pool import Rendered
 from picsync.sync.cycle import run_cycle
 from picsync.sync.rule import AlbumRule
 from tests.faults.cells import Cell, Result
-from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed
+from tests.faults.disk import CHANGES, Armed, Call, Disk, Killed, is_kill
 from tests.pictures import jpeg
 from tests.shared_results import shared
 from tests.sync.harness import ALBUM, Harness, open_harness
@@ -473,18 +473,12 @@ class GalleryCell:
         try:
             await world.cycle()
         except BaseException as error:
-            if not _is_kill(error):
+            if not is_kill(error):
                 raise
         world.recover()
         kind = self.fault_type
         world.disk.restart(power_lost=kind.power_lost, names_kept=kind.names_kept)
         await world.start()
-
-
-def _is_kill(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return any(map(_is_kill, error.exceptions))
-    return isinstance(error, Killed) or (error.__cause__ is not None and _is_kill(error.__cause__))
 
 
 def gallery_cells() -> list[GalleryCell]:

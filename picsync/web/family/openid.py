@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -60,15 +62,8 @@ async def begin_linking(request: Request, session: Viewer, services: Served) -> 
 
     provider = _provider(services)
     _by_browser(session)
-    flow = Flow.begin(session.token)
-    try:
-        address = await provider.address(flow)
-    except PicsyncError as error:
-        _log_failure(error)
-        return await about_you(request, session, services, problem=_cannot_be_reached(provider))
-    response = await about_you(request, session, services, provider=address)
-    _go_on(request, response, flow, address)
-    return response
+    show = partial(about_you, request, session, services)
+    return await _go_on(request, provider, Flow.begin(session.token), show)
 
 
 @router.post("/join/{token}/openid")
@@ -80,15 +75,8 @@ async def begin_joining(request: Request, token: str, services: Served) -> Respo
     if refused := cross_site(request.headers):
         # The account of whoever opens another site's page would be linked to the person of its invitation.
         raise Refusal(403, refused.strip())
-    flow = Flow.begin(invitation=token)
-    try:
-        address = await provider.address(flow)
-    except PicsyncError as error:
-        _log_failure(error)
-        return await show_invitation(request, services, token, problem=_cannot_be_reached(provider))
-    response = await show_invitation(request, services, token, provider=address)
-    _go_on(request, response, flow, address)
-    return response
+    show = partial(show_invitation, request, services, token)
+    return await _go_on(request, provider, Flow.begin(invitation=token), show)
 
 
 @router.post("/you/openid/unlink")
@@ -206,10 +194,22 @@ def _remember(request: Request, response: Response, flow: Flow) -> None:
     )
 
 
-def _go_on(request: Request, response: Response, flow: Flow, address: str) -> None:
-    """Have the browser open the provider's page: a form of these pages must not lead elsewhere."""
+async def _go_on(
+    request: Request, provider: Provider, flow: Flow, show: Callable[..., Awaitable[Response]]
+) -> Response:
+    """Have the browser open the provider's page: a form of these pages must not lead elsewhere.
+
+    `show` returns the page of the form, given the `provider`'s address, or the `problem` that it has none.
+    """
+    try:
+        address = await provider.address(flow)
+    except PicsyncError as error:
+        _log_failure(error)
+        return await show(problem=_cannot_be_reached(provider))
+    response = await show(provider=address)
     response.headers["Refresh"] = f"0; url={address}"
     _remember(request, response, flow)
+    return response
 
 
 def _again(request: Request, problem: str, status: int = 403) -> Response:
